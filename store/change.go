@@ -1,0 +1,65 @@
+package store
+
+import "time"
+
+// Result is how an audited action ended.
+type Result string
+
+// The results.
+const (
+	OK     Result = "ok"
+	Denied Result = "denied"
+	Failed Result = "failed"
+)
+
+// Target names what an action was done to.
+type Target struct {
+	Kind string // "user", "session", "key", "plan" ...
+	ID   string
+}
+
+// Diff is one changed field. Values are JSON-encodable and never secrets.
+type Diff struct {
+	From any `json:"from"`
+	To   any `json:"to"`
+}
+
+// Change describes one mutation, for the audit trail, for the hook of the host
+// and for the caches. A Change without an Action means that nothing changed.
+type Change struct {
+	Action  string // from the list of actions, such as "user.update"
+	Actor   Actor
+	Target  Target
+	Result  Result // empty means OK
+	Reason  string
+	At      time.Time
+	Changes map[string]Diff
+
+	// Affects are the version keys whose cached verdicts end with this change:
+	// UserVersion, SessionVersion, KeyVersion, PlanVersion or EveryVersion.
+	Affects []string
+}
+
+// EveryVersion as a version key ends every cached verdict.
+const EveryVersion = "*"
+
+// UserVersion is the version key of everything that depends on a user.
+func UserVersion(id string) string { return "user:" + id }
+
+// SessionVersion is the version key of one session.
+func SessionVersion(id string) string { return "session:" + id }
+
+// KeyVersion is the version key of one API key.
+func KeyVersion(id string) string { return "key:" + id }
+
+// PlanVersion is the version key of everything that depends on a plan.
+func PlanVersion(id string) string { return "plan:" + id }
+
+// FeedRow is one entry of the change feed: a version key that ended, and the
+// instance that ended it. Ids grow in the order of commits.
+type FeedRow struct {
+	ID     int64
+	Key    string
+	Origin string
+	At     time.Time
+}

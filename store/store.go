@@ -1,0 +1,213 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// Store is everything usermgmt keeps. The methods of Queries, called on a Store,
+// each run on their own: a read sees all that was committed before it began, a
+// write is one transaction that is durable when the call returns.
+//
+// All methods may be called by any number of goroutines. A missing record is
+// ErrNotFound, a name or id that exists is ErrConflict (ErrUsernameTaken and
+// ErrEmailTaken for identifiers), a database that does not answer is
+// ErrUnavailable, and anything after Close is ErrClosed. A cancelled context
+// ends the call with the context's error and nothing written, unless the commit
+// had begun. Times are kept to the microsecond, in UTC; no method uses the
+// database's clock.
+//
+// Store may gain methods in a minor release: a driver embeds Base, whose methods
+// answer ErrUnsupported. The suite in package storetest says what a driver must
+// do.
+type Store interface {
+	Queries
+
+	// InTx runs fn in one transaction that may write, and commits when fn
+	// returns nil. An error or a panic of fn rolls everything back. fn must use
+	// only the Queries it is given; it may run again when the database asks for
+	// that, so it has no other effects. Transactions that write are serial on
+	// SQLite.
+	InTx(ctx context.Context, fn func(ctx context.Context, q Queries) error) error
+
+	MessageStore
+
+	// Ping answers nil when the database can be read.
+	Ping(ctx context.Context) error
+
+	// Close waits for running calls and releases what the driver opened. Twice
+	// is once.
+	Close() error
+}
+
+// Queries are the methods that work alone and inside InTx.
+type Queries interface {
+	UserStore
+	SessionStore
+	SignInStore
+	APIKeyStore
+	MeterStore
+	AuditStore
+	FeedStore
+}
+
+// UserStore keeps users, the names they hold and their password hashes.
+type UserStore interface {
+	UserInsert(ctx context.Context, u User) error
+	UserGet(ctx context.Context, id string) (User, error)
+	// UserUpdate replaces every field but ID and CreatedAt.
+	UserUpdate(ctx context.Context, u User) error
+	// UserDelete removes the row alone: identifiers, hashes and keys have
+	// methods of their own.
+	UserDelete(ctx context.Context, id string) error
+
+	// IdentifierInsert takes a name. One that is held by anybody, live or
+	// deleted, is ErrUsernameTaken or ErrEmailTaken.
+	IdentifierInsert(ctx context.Context, id Identifier) error
+	// IdentifierGet finds who holds a name.
+	IdentifierGet(ctx context.Context, kind IdentifierKind, value string) (Identifier, error)
+	// IdentifierDelete frees the names of a kind that a subject holds.
+	IdentifierDelete(ctx context.Context, kind IdentifierKind, subject string) error
+
+	PasswordHashGet(ctx context.Context, subject string) (PasswordHash, error)
+	// PasswordHashPut inserts or replaces.
+	PasswordHashPut(ctx context.Context, h PasswordHash) error
+	// PasswordHashReplace stores h only while the hash is still old, and reports
+	// whether it was.
+	PasswordHashReplace(ctx context.Context, old string, h PasswordHash) (bool, error)
+	// PasswordHashDelete is nil when there is none.
+	PasswordHashDelete(ctx context.Context, subject string) error
+
+	DeletedUserInsert(ctx context.Context, d DeletedUser) error
+	DeletedUserGet(ctx context.Context, id string) (DeletedUser, error)
+}
+
+// SessionStore keeps sessions and the chains of their refresh tokens.
+type SessionStore interface {
+	SessionInsert(ctx context.Context, s Session) error
+	SessionGet(ctx context.Context, id string) (Session, error)
+	// SessionWithUser reads a session and the user it belongs to in one query.
+	SessionWithUser(ctx context.Context, id string) (Session, User, error)
+	// SessionUpdate replaces LastSeen, IdleUntil, ReauthAt, IP and UserAgent.
+	SessionUpdate(ctx context.Context, s Session) error
+	// SessionRevoke ends a live session and reports whether it was live.
+	SessionRevoke(ctx context.Context, id string, at time.Time) (bool, error)
+	// SessionRevokeAll ends every live session of a subject but one (empty:
+	// none is spared) and returns their ids.
+	SessionRevokeAll(ctx context.Context, subject, except string, at time.Time) ([]string, error)
+	// SessionList lists the sessions of a subject that are live at now.
+	SessionList(ctx context.Context, subject string, now time.Time, p Page) (List[Session], error)
+	// SessionPurge deletes at most limit sessions, with their refresh tokens,
+	// that ended before a time, and returns how many went.
+	SessionPurge(ctx context.Context, before time.Time, limit int) (int, error)
+
+	RefreshTokenInsert(ctx context.Context, t RefreshToken) error
+	RefreshTokenGet(ctx context.Context, hash [32]byte) (RefreshToken, error)
+	// RefreshTokenUse marks a token as used if it was not, in one statement,
+	// and reports whether this call did it.
+	RefreshTokenUse(ctx context.Context, u RefreshUse) (bool, error)
+}
+
+// SignInStore counts failed sign-ins and remembers known devices.
+type SignInStore interface {
+	// SignInAttempt counts one attempt under key before the password is
+	// checked, in one statement: of any number of concurrent attempts at most
+	// rule.Limit within rule.Window come back with a zero LockedUntil or one
+	// that is not after now; every further one comes back locked. A lock lasts
+	// rule.Window from the attempt that set it and is not prolonged by others.
+	SignInAttempt(ctx context.Context, key string, rule SignInRule, now time.Time) (SignInFailures, error)
+	// SignInClear forgets the attempts under a key.
+	SignInClear(ctx context.Context, key string) error
+	// SignInPurge deletes at most limit keys that no longer count at now.
+	SignInPurge(ctx context.Context, now time.Time, limit int) (int, error)
+
+	// KnownDevicePut inserts or refreshes a device.
+	KnownDevicePut(ctx context.Context, d KnownDevice) error
+	// KnownDeviceSince reports whether a device was seen at or after a time.
+	KnownDeviceSince(ctx context.Context, subject, address string, since time.Time) (bool, error)
+	// KnownDevicePurge deletes at most limit devices last seen before a time.
+	KnownDevicePurge(ctx context.Context, before time.Time, limit int) (int, error)
+}
+
+// APIKeyStore keeps API keys.
+type APIKeyStore interface {
+	APIKeyInsert(ctx context.Context, k APIKeyHash) error
+	// APIKeyGet finds a key of one user; another user's is ErrNotFound.
+	APIKeyGet(ctx context.Context, userID, id string) (APIKey, error)
+	// APIKeyWithUser finds a key by the hash of its secret, with its owner, in
+	// one query.
+	APIKeyWithUser(ctx context.Context, hash [32]byte) (APIKey, User, error)
+	// APIKeyUpdate replaces Name, Scopes, AllowedIPs, RateLimit, Limits, Status,
+	// ExpiresAt and RevokedAt.
+	APIKeyUpdate(ctx context.Context, k APIKey) error
+	// APIKeyList lists a user's keys, revoked ones included.
+	APIKeyList(ctx context.Context, userID string, p Page) (List[APIKey], error)
+	// APIKeyTake removes and returns all keys of a user.
+	APIKeyTake(ctx context.Context, userID string) ([]APIKeyHash, error)
+	// APIKeyUsed sets LastUsedAt of many keys at once, never back in time.
+	APIKeyUsed(ctx context.Context, uses []KeyUse) error
+}
+
+// MeterStore keeps plans, counts and leases.
+type MeterStore interface {
+	PlanInsert(ctx context.Context, p Plan) error
+	PlanGet(ctx context.Context, id string) (Plan, error)
+	// PlanUpdate replaces every field but ID and CreatedAt.
+	PlanUpdate(ctx context.Context, p Plan) error
+
+	// MeterReserve decides on many leases in their order, in one transaction:
+	// each sees what those before it took. A member is admitted when all of its
+	// limits admit it, and then counts against all of them; a refused member
+	// writes nothing. An id that exists is ErrConflict for the whole batch.
+	MeterReserve(ctx context.Context, batch []Reserve) ([]ReserveResult, error)
+	// MeterSettle ends many leases in one transaction. The first ending of a
+	// lease stands: a later one changes nothing and gets the first's answer. A
+	// lease that is settled after its deadline counts the same and ends as
+	// ReservationSettledLate. An unknown id is ErrNotFound for the whole batch.
+	MeterSettle(ctx context.Context, batch []Settle) ([]Reservation, error)
+	// MeterExtend moves the deadline of a held lease and returns it. One that
+	// ended, or whose deadline has passed, is returned as it is.
+	MeterExtend(ctx context.Context, id string, now, expiresAt time.Time) (Reservation, error)
+	// MeterAdd counts units without a limit.
+	MeterAdd(ctx context.Context, batch []UsageAdd) error
+	// MeterUsage reads counters as they are at now, in the order given.
+	MeterUsage(ctx context.Context, counters []CounterLimit, now time.Time) ([]CounterState, error)
+}
+
+// MessageStore keeps conversation logs. Its methods are never used inside InTx,
+// so that a driver may keep them in a database of their own.
+type MessageStore interface {
+	// MessageAppend stores many messages in one durable transaction, assigns
+	// each the next Seq of its user's conversation, and returns them in their
+	// order. One whose id the same user stored before is left as it is and
+	// comes back as stored; an id of another user's message is ErrConflict for
+	// the whole batch.
+	MessageAppend(ctx context.Context, batch []Message) ([]Message, error)
+	// MessageGet finds a message of one user; another user's is ErrNotFound.
+	MessageGet(ctx context.Context, userID, id string) (Message, error)
+	MessageList(ctx context.Context, f MessageFilter, p Page) (List[Message], error)
+}
+
+// AuditStore keeps the audit trail.
+type AuditStore interface {
+	// AuditInsert appends events and their details.
+	AuditInsert(ctx context.Context, events []AuditEvent) error
+	AuditList(ctx context.Context, f AuditFilter, p Page) (List[AuditEvent], error)
+}
+
+// FeedStore keeps the change feed: which version keys ended, in the order of
+// commits.
+type FeedStore interface {
+	// FeedAppend adds one row a key. Inside InTx it must be the last statement:
+	// a driver may serialise committers from here on, so that ids appear in the
+	// order of commits.
+	FeedAppend(ctx context.Context, origin string, at time.Time, keys []string) error
+	// FeedAfter returns at most limit rows after an id, in order.
+	FeedAfter(ctx context.Context, id int64, limit int) ([]FeedRow, error)
+	// FeedBounds returns the smallest id still there and the largest ever
+	// given. An empty feed that never had a row gives 0, 0; one that was purged
+	// whole gives newest+1, newest.
+	FeedBounds(ctx context.Context) (oldest, newest int64, err error)
+	// FeedPurge deletes at most limit rows older than a time.
+	FeedPurge(ctx context.Context, before time.Time, limit int) (int, error)
+}
