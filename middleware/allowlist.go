@@ -1,0 +1,69 @@
+package middleware
+
+import (
+	"net/http"
+	"net/netip"
+	"slices"
+
+	"github.com/usermgmt/usermgmt/internal/problem"
+	"github.com/usermgmt/usermgmt/store"
+)
+
+// AllowlistConfig says from where requests are taken. Its zero value admits
+// everybody.
+type AllowlistConfig struct {
+	// Prefixes is the fixed list; empty admits every address.
+	Prefixes []netip.Prefix
+
+	// Current returns a list that changes while the program runs; nil, or an
+	// empty list, admits every address. Both lists must admit. It is called
+	// for each request and must be quick and safe for concurrent use. The
+	// slice it returns must not be changed afterwards.
+	Current func() []netip.Prefix
+
+	// Exempt reports whether a request is taken from anywhere, as probes of
+	// health are. Nil exempts none.
+	Exempt func(*http.Request) bool
+
+	// Denied is told of each refusal, for the audit trail. It must not
+	// block. May be nil.
+	Denied func(*http.Request, error)
+}
+
+// Allowlist refuses requests from addresses outside the lists with 403
+// ip_not_allowed. The address is that of [ResolveClientIP] or, without one before
+// it, the peer's; a request whose address is not known is refused as soon as
+// either list has an entry. It panics when a fixed network is not valid.
+func Allowlist(list AllowlistConfig) func(http.Handler) http.Handler {
+	mustBeNetworks("Allowlist", list.Prefixes)
+	list.Prefixes = slices.Clone(list.Prefixes)
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !list.admits(r) {
+				err := store.Errorf(store.ErrIPNotAllowed, "Requests from this address are not taken.")
+				if list.Denied != nil {
+					list.Denied(r, err)
+				}
+				problem.Write(w, r, err)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+func (l *AllowlistConfig) admits(r *http.Request) bool {
+	var current []netip.Prefix
+	if l.Current != nil {
+		current = l.Current()
+	}
+	if len(l.Prefixes) == 0 && len(current) == 0 {
+		return true
+	}
+	if l.Exempt != nil && l.Exempt(r) {
+		return true
+	}
+	addr := clientAddr(r)
+	return (len(l.Prefixes) == 0 || Contains(l.Prefixes, addr)) &&
+		(len(current) == 0 || Contains(current, addr))
+}

@@ -1,0 +1,81 @@
+package middleware
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"sync"
+)
+
+// exchange is what the middleware of one request know about it together. It
+// is its own context, so that it costs one allocation and one copy of the
+// request, made by whichever of them is outermost.
+//
+// The lock is there for hosts that put http.TimeoutHandler in between: then
+// the handler may still be setting the subject while the access log, which
+// has seen the answer, reads it.
+type exchange struct {
+	context.Context
+
+	mu        sync.Mutex
+	requestID string
+	clientIP  netip.Addr
+	subject   string
+}
+
+type exchangeKey struct{}
+
+// Value returns the exchange itself for its key and asks the parent for any
+// other.
+func (e *exchange) Value(key any) any {
+	if key == (exchangeKey{}) {
+		return e
+	}
+	return e.Context.Value(key)
+}
+
+// exchangeOf returns the exchange of ctx, or nil.
+func exchangeOf(ctx context.Context) *exchange {
+	e, _ := ctx.Value(exchangeKey{}).(*exchange)
+	return e
+}
+
+// withExchange returns the exchange of r, and r itself when it had one.
+func withExchange(r *http.Request) (*http.Request, *exchange) {
+	if e := exchangeOf(r.Context()); e != nil {
+		return r, e
+	}
+	e := &exchange{Context: r.Context()}
+	return r.WithContext(e), e
+}
+
+// facts is what an exchange knew at one moment.
+type facts struct {
+	requestID string
+	clientIP  netip.Addr
+	subject   string
+}
+
+func (e *exchange) facts() facts {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return facts{e.requestID, e.clientIP, e.subject}
+}
+
+func (e *exchange) setRequestID(id string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.requestID = id
+}
+
+func (e *exchange) setClientIP(addr netip.Addr) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.clientIP = addr
+}
+
+func (e *exchange) setSubject(subject string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.subject = subject
+}
