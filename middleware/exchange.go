@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 )
 
@@ -21,6 +22,7 @@ type exchange struct {
 	requestID string
 	clientIP  netip.Addr
 	subject   string
+	spent     []string // names of the rate limits that counted this request
 }
 
 type exchangeKey struct{}
@@ -78,4 +80,16 @@ func (e *exchange) setSubject(subject string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.subject = subject
+}
+
+// spend notes that the rate limit of that name counts the request. It is false
+// when it has already: a request is one unit, however often it is wrapped.
+func (e *exchange) spend(limit string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if slices.Contains(e.spent, limit) {
+		return false
+	}
+	e.spent = append(e.spent, limit)
+	return true
 }
