@@ -6,6 +6,7 @@ package change
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/usermgmt/usermgmt/internal/version"
@@ -32,10 +33,16 @@ type Config struct {
 }
 
 // Door lets mutations through. It is safe for concurrent use.
-type Door struct{ cfg Config }
+type Door struct {
+	cfg    Config
+	closed atomic.Bool
+}
 
 // NewDoor makes the door.
 func NewDoor(cfg Config) *Door { return &Door{cfg: cfg} }
+
+// Close makes every later Do answer ErrClosed. Those under way go on.
+func (d *Door) Close() { d.closed.Store(true) }
 
 type insideHook struct{}
 
@@ -49,6 +56,9 @@ type insideHook struct{}
 // fn may run again when the database asks for that. A call from inside the hook
 // is ErrConflict: there is one write connection, and it would wait for itself.
 func (d *Door) Do(ctx context.Context, actor store.Actor, fn func(ctx context.Context, q store.Queries, c *store.Change) error) error {
+	if d.closed.Load() {
+		return store.ErrClosed
+	}
 	if ctx.Value(insideHook{}) != nil {
 		return store.Errorf(store.ErrConflict, "A change cannot be made from inside OnChange. Use the Queries it is given.")
 	}
