@@ -1,0 +1,337 @@
+package messagelog_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/usermgmt/usermgmt/messagelog"
+	"github.com/usermgmt/usermgmt/store"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var noon = time.Date(2026, 3, 29, 12, 0, 0, 123456789, time.UTC)
+
+func clock() time.Time { return noon }
+
+// memory is a MessageStore that keeps its promises in a map.
+type memory struct {
+	store.MessageStore
+
+	mu      sync.Mutex
+	gate    chan struct{} // when set, an append waits for a token or its context
+	fail    error
+	byID    map[string]store.Message
+	seqs    map[string]int64
+	batches int
+}
+
+func newMemory() *memory {
+	return &memory{MessageStore: store.Base{}, byID: map[string]store.Message{}, seqs: map[string]int64{}}
+}
+
+func (s *memory) MessageAppend(ctx context.Context, batch []store.Message) ([]store.Message, error) {
+	if s.gate != nil {
+		select {
+		case <-s.gate:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.batches++
+	if s.fail != nil {
+		return nil, s.fail
+	}
+	for _, m := range batch {
+		if old, ok := s.byID[m.ID]; ok && old.UserID != m.UserID {
+			return nil, store.ErrConflict
+		}
+	}
+	out := make([]store.Message, len(batch))
+	for i, m := range batch {
+		if old, ok := s.byID[m.ID]; ok {
+			out[i] = old
+			continue
+		}
+		conversation := m.UserID + "/" + m.ConversationID
+		s.seqs[conversation]++
+		m.Seq = s.seqs[conversation]
+		s.byID[m.ID], out[i] = m, m
+	}
+	return out, nil
+}
+
+func (s *memory) MessageGet(_ context.Context, userID, id string) (store.Message, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if m, ok := s.byID[id]; ok && m.UserID == userID {
+		return m, nil
+	}
+	return store.Message{}, store.ErrNotFound
+}
+
+func open(t *testing.T, s store.MessageStore) *messagelog.Log {
+	t.Helper()
+	log := messagelog.New(messagelog.Config{Store: s, Clock: clock})
+	t.Cleanup(func() { log.Close() })
+	return log
+}
+
+func chat() store.Message {
+	return store.Message{
+		ConversationID: "c1", UserID: "usr_1", Username: "ann", Model: "echo",
+		Request:  json.RawMessage(`[{"role":"user","content":"<hi>"}]`),
+		Response: json.RawMessage(`[{"role":"assistant","content":"hé"}]`),
+		TokensIn: 3, TokensOut: 5, Cost: 7, Latency: 40 * time.Millisecond,
+		Metadata: json.RawMessage(`{"a": [1, 2]}`),
+	}
+}
+
+func TestAppendFillsInWhatWasLeftOut(t *testing.T) {
+	t.Parallel()
+	log := open(t, newMemory())
+	got, err := log.Append(t.Context(), chat())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := chat()
+	want.ID, want.Seq, want.Status = got.ID, 1, "ok"
+	want.CreatedAt = noon.Truncate(time.Microsecond)
+	want.Metadata = json.RawMessage(`{"a":[1,2]}`)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("stored message (-want +got):\n%s", diff)
+	}
+	if !strings.HasPrefix(got.ID, "msg_") {
+		t.Errorf("id is %q", got.ID)
+	}
+	read, err := log.Get(t.Context(), "usr_1", got.ID)
+	if err != nil || !cmp.Equal(read, got) {
+		t.Errorf("Get = %+v, %v", read, err)
+	}
+	if _, err := log.Get(t.Context(), "usr_2", got.ID); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("another user's Get = %v, want ErrNotFound", err)
+	}
+
+	bare, err := log.Append(t.Context(), store.Message{UserID: "usr_1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bare.ConversationID != bare.ID || string(bare.Request) != "[]" || string(bare.Response) != "[]" || string(bare.Metadata) != "{}" {
+		t.Errorf("a bare message is stored as %+v", bare)
+	}
+}
+
+func TestAppendingAnIDAgainIsHarmless(t *testing.T) {
+	t.Parallel()
+	log := open(t, newMemory())
+	m := chat()
+	m.ID = "mine-1"
+	first, err := log.Append(t.Context(), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.TokensOut = 99
+	if again, err := log.Append(t.Context(), m); err != nil || !cmp.Equal(again, first) {
+		t.Errorf("the repeat is %+v, %v; want the first", again, err)
+	}
+	m.UserID = "usr_2"
+	if _, err := log.Append(t.Context(), m); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("another user's repeat = %v, want ErrConflict", err)
+	}
+}
+
+func TestAppendRefuses(t *testing.T) {
+	t.Parallel()
+	const secret = "the-rejected-value"
+	for field, spoil := range map[string]func(m *store.Message){
+		"id":              func(m *store.Message) { m.ID = secret + " x" },
+		"user_id":         func(m *store.Message) { m.UserID = "" },
+		"conversation_id": func(m *store.Message) { m.ConversationID = secret + "\x00" },
+		"username":        func(m *store.Message) { m.Username = secret + "\n" },
+		"model":           func(m *store.Message) { m.Model = strings.Repeat(secret, 10) },
+		"status":          func(m *store.Message) { m.Status = "\xff" + secret },
+		"tokens_in":       func(m *store.Message) { m.TokensIn = -1 },
+		"tokens_out":      func(m *store.Message) { m.TokensOut = store.MaxAmount + 1 },
+		"cost":            func(m *store.Message) { m.Cost = -7 },
+		"latency_ms":      func(m *store.Message) { m.Latency = -1 },
+		"metadata":        func(m *store.Message) { m.Metadata = json.RawMessage(`["` + secret + `"]`) },
+		"request":         func(m *store.Message) { m.Request = json.RawMessage(strings.Repeat(" ", messagelog.MaxSize)) },
+		"response":        func(m *store.Message) { m.Response = json.RawMessage(`{"role":"` + secret + `"}`) },
+	} {
+		t.Run(field, func(t *testing.T) {
+			t.Parallel()
+			m := chat()
+			spoil(&m)
+			_, err := open(t, newMemory()).Append(t.Context(), m)
+			e, ok := errors.AsType[*store.Error](err)
+			if !ok || e.Code != store.ErrValidation || len(e.Fields) != 1 || e.Fields[0].Field != field {
+				t.Fatalf("Append = %v, want ErrValidation of %s", err, field)
+			}
+			if strings.Contains(err.Error(), secret) {
+				t.Errorf("the error echoes the value: %v", err)
+			}
+		})
+	}
+}
+
+func TestTurns(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]string{
+		"":                                       "[]",
+		"[]":                                     "[]",
+		` [ {"content":"b" , "role":"a"} ] `:     `[{"role":"a","content":"b"}]`,
+		`[{"ROLE":"a","content":"b"}]`:           `[{"role":"a","content":"b"}]`,
+		`[{"role":"a","role":"b","content":""}]`: `[{"role":"b","content":""}]`,
+		"null":                                   "",
+		`{}`:                                     "",
+		`[null]`:                                 "",
+		`["a"]`:                                  "",
+		`[{"role":"a"}]`:                         "",
+		`[{"role":"a","content":1}]`:             "",
+		`[{"role":"a","content":null}]`:          "",
+		`[{"role":"a","content":"b","x":1}]`:     "",
+		`[] []`:                                  "",
+		`[{"role":"a","content":"` + "\xff\"}]":  "",
+		`[`:                                      "",
+	} {
+		m := chat()
+		m.Request = json.RawMessage(raw)
+		got, err := open(t, newMemory()).Append(t.Context(), m)
+		if ok := err == nil; ok != (want != "") || ok && string(got.Request) != want {
+			t.Errorf("%s is stored as %s, %v; want %s", raw, got.Request, err, want)
+		}
+	}
+}
+
+func FuzzAppend(f *testing.F) {
+	f.Add(`[{"role":"a","content":"b"}]`, `{"a":1}`)
+	f.Add("null", "[]")
+	f.Fuzz(func(t *testing.T, turns, metadata string) {
+		m := chat()
+		m.Request, m.Metadata = json.RawMessage(turns), json.RawMessage(metadata)
+		log := messagelog.New(messagelog.Config{Store: newMemory(), Clock: clock})
+		defer log.Close()
+		first, err := log.Append(t.Context(), m)
+		if err != nil {
+			return
+		}
+		if !json.Valid(first.Request) || !json.Valid(first.Metadata) {
+			t.Fatalf("stored %s and %s", first.Request, first.Metadata)
+		}
+		again := first
+		again.ID = ""
+		if second, err := log.Append(t.Context(), again); err != nil || string(second.Request) != string(first.Request) {
+			t.Errorf("%s is not in its final form: %s, %v", first.Request, second.Request, err)
+		}
+	})
+}
+
+func TestCallersShareTransactions(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newMemory()
+		s.gate = make(chan struct{})
+		log := messagelog.New(messagelog.Config{Store: s, Clock: clock})
+		var wg sync.WaitGroup
+		for i := range 100 {
+			wg.Go(func() {
+				m := chat()
+				m.ID = fmt.Sprint("m-", i)
+				if got, err := log.Append(t.Context(), m); err != nil || got.ID != m.ID {
+					t.Errorf("Append = %+v, %v", got, err)
+				}
+			})
+		}
+		synctest.Wait()
+		close(s.gate)
+		wg.Wait()
+		log.Close()
+		if s.batches > 3 {
+			t.Errorf("%d transactions for 100 messages at once", s.batches)
+		}
+		if s.seqs["usr_1/c1"] != 100 {
+			t.Errorf("the conversation has %d messages, want 100", s.seqs["usr_1/c1"])
+		}
+	})
+}
+
+func TestAHangUpDoesNotCancel(t *testing.T) {
+	t.Parallel()
+	log := open(t, newMemory())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	got, err := log.Append(ctx, chat())
+	if err != nil {
+		t.Fatalf("Append = %v", err)
+	}
+	if _, err := log.Get(t.Context(), "usr_1", got.ID); err != nil {
+		t.Errorf("Get = %v", err)
+	}
+}
+
+func TestAStoreThatHangsIsUnavailable(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newMemory()
+		s.gate = make(chan struct{})
+		log := messagelog.New(messagelog.Config{Store: s, Clock: clock})
+		defer log.Close()
+		began := time.Now()
+		m, err := log.Append(t.Context(), chat())
+		if !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("Append = %v, want ErrUnavailable", err)
+		}
+		if took := time.Since(began); took != 5*time.Second {
+			t.Errorf("it took %v, want 5 s", took)
+		}
+		if m.ID == "" {
+			t.Error("the message has no id to try again with")
+		}
+	})
+}
+
+func TestAFaultIsTheCallersToSee(t *testing.T) {
+	t.Parallel()
+	s := newMemory()
+	s.fail = store.Unavailable(errors.New("disk full"))
+	if _, err := open(t, s).Append(t.Context(), chat()); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("Append = %v, want ErrUnavailable", err)
+	}
+}
+
+func TestCloseStoresWhatWasAccepted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newMemory()
+		s.gate = make(chan struct{})
+		log := messagelog.New(messagelog.Config{Store: s, Clock: clock})
+		done := make(chan error, 1)
+		go func() {
+			_, err := log.Append(t.Context(), chat())
+			done <- err
+		}()
+		synctest.Wait()
+		go func() { s.gate <- struct{}{} }()
+		if err := log.Close(); err != nil {
+			t.Errorf("Close = %v", err)
+		}
+		if err := <-done; err != nil {
+			t.Errorf("the accepted message: %v", err)
+		}
+		if _, err := log.Append(t.Context(), chat()); !errors.Is(err, store.ErrClosed) {
+			t.Errorf("Append after Close = %v, want ErrClosed", err)
+		}
+	})
+}
