@@ -1,0 +1,82 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/usermgmt/usermgmt/store"
+)
+
+// A key counts until no attempt was made for a whole window, so that no window,
+// wherever it begins, holds more attempts than the limit. While it is locked,
+// attempts move neither the lock nor the end.
+const (
+	signInAttempt = `INSERT INTO sign_in_failures (key, count, expires_at, locked_until) VALUES (?1, 1, ?3, ?4)
+		ON CONFLICT (key) DO UPDATE SET
+			count = CASE WHEN sign_in_failures.expires_at <= ?2 THEN 1 ELSE sign_in_failures.count + 1 END,
+			locked_until = CASE
+				WHEN sign_in_failures.locked_until > ?2 THEN sign_in_failures.locked_until
+				WHEN sign_in_failures.expires_at <= ?2 THEN ?4
+				WHEN sign_in_failures.count >= ?5 THEN ?3
+				ELSE 0 END,
+			expires_at = CASE
+				WHEN sign_in_failures.locked_until > ?2 THEN sign_in_failures.locked_until
+				WHEN sign_in_failures.expires_at > ?3 THEN sign_in_failures.expires_at
+				ELSE ?3 END
+		RETURNING count, locked_until`
+	signInClear = `DELETE FROM sign_in_failures WHERE key = ?1`
+	signInPurge = `DELETE FROM sign_in_failures WHERE key IN (
+		SELECT key FROM sign_in_failures WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)`
+
+	knownDevicePut = `INSERT INTO known_devices (subject, address, seen_at) VALUES (?1, ?2, ?3)
+		ON CONFLICT (subject, address) DO UPDATE SET seen_at = excluded.seen_at
+		WHERE excluded.seen_at > known_devices.seen_at`
+	knownDeviceSince = `SELECT COUNT(*) FROM known_devices WHERE subject = ?1 AND address = ?2 AND seen_at >= ?3`
+	knownDevicePurge = `DELETE FROM known_devices WHERE (subject, address) IN (
+		SELECT subject, address FROM known_devices WHERE seen_at < ?1 ORDER BY seen_at LIMIT ?2)`
+)
+
+// SignInAttempt counts one attempt under key, in one statement.
+func (q *Queries) SignInAttempt(ctx context.Context, key string, rule store.SignInRule, now time.Time) (store.SignInFailures, error) {
+	until := micros(now.Add(rule.Window))
+	var first int64 // the lock that the first attempt of a window sets: none
+	if rule.Limit < 1 {
+		first = until
+	}
+	return write(ctx, q, func(c Conn) (store.SignInFailures, error) {
+		return one(ctx, c, func(r scanner) (f store.SignInFailures, err error) {
+			err = r.Scan(&f.Count, timeColumn{&f.LockedUntil})
+			return f, err
+		}, signInAttempt, key, micros(now), until, first, rule.Limit)
+	})
+}
+
+// SignInClear forgets the attempts under a key.
+func (q *Queries) SignInClear(ctx context.Context, key string) error {
+	_, err := q.change(ctx, signInClear, key)
+	return err
+}
+
+// SignInPurge deletes keys that no longer count at now.
+func (q *Queries) SignInPurge(ctx context.Context, now time.Time, limit int) (int, error) {
+	n, err := q.change(ctx, signInPurge, micros(now), limit)
+	return int(n), err
+}
+
+// KnownDevicePut inserts or refreshes a device.
+func (q *Queries) KnownDevicePut(ctx context.Context, d store.KnownDevice) error {
+	_, err := q.change(ctx, knownDevicePut, d.Subject, d.Address, micros(d.At))
+	return err
+}
+
+// KnownDeviceSince reports whether a device was seen at or after a time.
+func (q *Queries) KnownDeviceSince(ctx context.Context, subject, address string, since time.Time) (bool, error) {
+	n, err := get(ctx, q, scanInt, knownDeviceSince, subject, address, micros(since))
+	return n > 0, err
+}
+
+// KnownDevicePurge deletes devices last seen before a time.
+func (q *Queries) KnownDevicePurge(ctx context.Context, before time.Time, limit int) (int, error) {
+	n, err := q.change(ctx, knownDevicePurge, micros(before), limit)
+	return int(n), err
+}

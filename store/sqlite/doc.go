@@ -1,0 +1,13 @@
+// Package sqlite keeps everything in one SQLite file. It is the default store:
+// nothing to install, and two processes on one machine may share the file.
+//
+// With cgo it is mattn/go-sqlite3, without it modernc.org/sqlite; both behave
+// the same. The file is in WAL mode. One connection writes, with synchronous
+// FULL, so that what a call acknowledged survives a loss of power; a pool of
+// others reads, and never waits for the writer.
+//
+// A Store is opened by its path and not made of an open *sql.DB: the writing
+// connection and the reading ones need rules of their own, which SQLite takes
+// only when a connection is opened. A host that keeps tables of its own in the
+// same file opens it a second time.
+package sqlite

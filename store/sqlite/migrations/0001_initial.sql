@@ -1,0 +1,469 @@
+-- compatible_from: 1
+--
+-- Times are integer microseconds of Unix time, 0 for none. JSON is TEXT, ''
+-- for none. Booleans are 0 and 1. Hashes are BLOB. Amounts are integers, credits
+-- in micro-units.
+
+-- People ---------------------------------------------------------------------
+
+CREATE TABLE users (
+    id               TEXT    NOT NULL PRIMARY KEY,
+    username         TEXT    NOT NULL,
+    email            TEXT    NOT NULL,
+    email_verified   INTEGER NOT NULL,
+    display_name     TEXT    NOT NULL,
+    status           TEXT    NOT NULL,
+    suspended_reason TEXT    NOT NULL,
+    suspended_until  INTEGER NOT NULL,
+    plan_id          TEXT    NOT NULL,
+    zone             TEXT    NOT NULL,
+    zone_previous    TEXT    NOT NULL,
+    zone_from        INTEGER NOT NULL,
+    zone_changed_at  INTEGER NOT NULL,
+    mfa_enabled      INTEGER NOT NULL,
+    metadata         TEXT    NOT NULL,
+    created_at       INTEGER NOT NULL,
+    updated_at       INTEGER NOT NULL,
+    last_login_at    INTEGER NOT NULL
+) STRICT;
+CREATE INDEX users_by_created  ON users (created_at, id);
+CREATE INDEX users_by_username ON users (username, id);
+CREATE INDEX users_by_email    ON users (email, id);
+CREATE INDEX users_by_status   ON users (status, created_at, id);
+CREATE INDEX users_by_plan     ON users (plan_id, created_at, id);
+
+-- A name is held by at most one subject, live or deleted.
+CREATE TABLE identifiers (
+    kind    TEXT NOT NULL,
+    value   TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    PRIMARY KEY (kind, value)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX identifiers_by_subject ON identifiers (subject, kind);
+
+CREATE TABLE password_hashes (
+    subject    TEXT    NOT NULL PRIMARY KEY,
+    hash       TEXT    NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE totp_credentials (
+    subject      TEXT    NOT NULL PRIMARY KEY,
+    sealed       TEXT    NOT NULL,
+    last_step    INTEGER NOT NULL,
+    created_at   INTEGER NOT NULL,
+    confirmed_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE recovery_codes (
+    subject    TEXT    NOT NULL,
+    hash       BLOB    NOT NULL,
+    created_at INTEGER NOT NULL,
+    used_at    INTEGER NOT NULL,
+    PRIMARY KEY (subject, hash)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE deleted_users (
+    id         TEXT    NOT NULL PRIMARY KEY,
+    username   TEXT    NOT NULL,
+    sealed     TEXT    NOT NULL,
+    deleted_at INTEGER NOT NULL,
+    deleted_by TEXT    NOT NULL,
+    reason     TEXT    NOT NULL,
+    purge_at   INTEGER NOT NULL,
+    purging    INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX deleted_users_by_deleted ON deleted_users (deleted_at, id);
+CREATE INDEX deleted_users_by_purge   ON deleted_users (purge_at, id);
+
+CREATE TABLE support_staff (
+    id            TEXT    NOT NULL PRIMARY KEY,
+    username      TEXT    NOT NULL,
+    email         TEXT    NOT NULL,
+    display_name  TEXT    NOT NULL,
+    level         INTEGER NOT NULL,
+    status        TEXT    NOT NULL,
+    mfa_enabled   INTEGER NOT NULL,
+    created_at    INTEGER NOT NULL,
+    updated_at    INTEGER NOT NULL,
+    last_login_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX support_staff_by_created ON support_staff (created_at, id);
+
+CREATE TABLE admins (
+    id            TEXT    NOT NULL PRIMARY KEY,
+    username      TEXT    NOT NULL,
+    email         TEXT    NOT NULL,
+    display_name  TEXT    NOT NULL,
+    permissions   TEXT    NOT NULL,
+    status        TEXT    NOT NULL,
+    mfa_enabled   INTEGER NOT NULL,
+    created_at    INTEGER NOT NULL,
+    updated_at    INTEGER NOT NULL,
+    last_login_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX admins_by_created ON admins (created_at, id);
+
+-- Signing in -----------------------------------------------------------------
+
+CREATE TABLE sessions (
+    id         TEXT    NOT NULL PRIMARY KEY,
+    kind       TEXT    NOT NULL,
+    subject    TEXT    NOT NULL,
+    ip         TEXT    NOT NULL,
+    user_agent TEXT    NOT NULL,
+    created_at INTEGER NOT NULL,
+    last_seen  INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    idle_until INTEGER NOT NULL,
+    reauth_at  INTEGER NOT NULL,
+    revoked_at INTEGER NOT NULL,
+    -- The first moment at which the session is no longer live.
+    ends_at    INTEGER NOT NULL GENERATED ALWAYS AS (
+        CASE WHEN revoked_at = 0 THEN min(expires_at, idle_until)
+             ELSE min(expires_at, idle_until, revoked_at) END
+    ) VIRTUAL
+) STRICT;
+CREATE INDEX sessions_by_subject ON sessions (subject, created_at, id);
+CREATE INDEX sessions_by_end     ON sessions (ends_at);
+
+CREATE TABLE refresh_tokens (
+    hash           BLOB    NOT NULL PRIMARY KEY,
+    session_id     TEXT    NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    seq            INTEGER NOT NULL,
+    created_at     INTEGER NOT NULL,
+    successor_hash BLOB    NOT NULL,
+    key_id         TEXT    NOT NULL,
+    used_at        INTEGER NOT NULL
+) STRICT;
+CREATE INDEX refresh_tokens_by_session ON refresh_tokens (session_id);
+
+CREATE TABLE sign_in_failures (
+    key          TEXT    NOT NULL PRIMARY KEY,
+    count        INTEGER NOT NULL,
+    expires_at   INTEGER NOT NULL,
+    locked_until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sign_in_failures_by_expiry ON sign_in_failures (expires_at);
+
+CREATE TABLE known_devices (
+    subject TEXT    NOT NULL,
+    address TEXT    NOT NULL,
+    seen_at INTEGER NOT NULL,
+    PRIMARY KEY (subject, address)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX known_devices_by_seen ON known_devices (seen_at);
+
+CREATE TABLE one_time_tokens (
+    hash       BLOB    NOT NULL PRIMARY KEY,
+    purpose    TEXT    NOT NULL,
+    subject    TEXT    NOT NULL,
+    value      TEXT    NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    used_at    INTEGER NOT NULL
+) STRICT;
+CREATE INDEX one_time_tokens_by_subject ON one_time_tokens (subject, purpose);
+CREATE INDEX one_time_tokens_by_expiry  ON one_time_tokens (expires_at);
+
+-- Keys -----------------------------------------------------------------------
+
+CREATE TABLE api_keys (
+    id           TEXT    NOT NULL PRIMARY KEY,
+    family       TEXT    NOT NULL,
+    user_id      TEXT    NOT NULL,
+    name         TEXT    NOT NULL,
+    prefix       TEXT    NOT NULL,
+    last4        TEXT    NOT NULL,
+    scopes       TEXT    NOT NULL,
+    allowed_ips  TEXT    NOT NULL,
+    rate_limit   TEXT    NOT NULL,
+    limits       TEXT    NOT NULL,
+    status       TEXT    NOT NULL,
+    rotated_from TEXT    NOT NULL,
+    created_at   INTEGER NOT NULL,
+    last_used_at INTEGER NOT NULL,
+    expires_at   INTEGER NOT NULL,
+    revoked_at   INTEGER NOT NULL,
+    hash         BLOB    NOT NULL UNIQUE
+) STRICT;
+CREATE INDEX api_keys_by_user ON api_keys (user_id, created_at, id);
+
+CREATE TABLE service_keys (
+    id           TEXT    NOT NULL PRIMARY KEY,
+    name         TEXT    NOT NULL,
+    prefix       TEXT    NOT NULL,
+    last4        TEXT    NOT NULL,
+    scopes       TEXT    NOT NULL,
+    allowed_ips  TEXT    NOT NULL,
+    status       TEXT    NOT NULL,
+    created_by   TEXT    NOT NULL,
+    created_at   INTEGER NOT NULL,
+    last_used_at INTEGER NOT NULL,
+    expires_at   INTEGER NOT NULL,
+    revoked_at   INTEGER NOT NULL,
+    hash         BLOB    NOT NULL UNIQUE
+) STRICT;
+CREATE INDEX service_keys_by_created ON service_keys (created_at, id);
+
+-- Metering -------------------------------------------------------------------
+
+CREATE TABLE plans (
+    id                     TEXT    NOT NULL PRIMARY KEY,
+    name                   TEXT    NOT NULL,
+    limits                 TEXT    NOT NULL,
+    credit_grant           TEXT    NOT NULL,
+    rate_limit             TEXT    NOT NULL,
+    on_interrupt           TEXT    NOT NULL,
+    message_text_retention INTEGER NOT NULL,
+    message_retention      INTEGER NOT NULL,
+    from_config            INTEGER NOT NULL,
+    created_at             INTEGER NOT NULL,
+    updated_at             INTEGER NOT NULL
+) STRICT;
+CREATE INDEX plans_by_created ON plans (created_at, id);
+
+-- Limits of one user that stand in for the plan's.
+CREATE TABLE user_limits (
+    user_id    TEXT    NOT NULL,
+    meter      TEXT    NOT NULL,
+    period     TEXT    NOT NULL,
+    units      INTEGER NOT NULL,
+    reason     TEXT    NOT NULL,
+    set_by     TEXT    NOT NULL,
+    expires_at INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (user_id, meter, period)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE usage (
+    subject    TEXT    NOT NULL,
+    meter      TEXT    NOT NULL,
+    period     TEXT    NOT NULL,
+    started_at INTEGER NOT NULL,
+    used       INTEGER NOT NULL,
+    PRIMARY KEY (subject, meter, period, started_at)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX usage_by_start ON usage (started_at);
+
+CREATE TABLE usage_history (
+    subject    TEXT    NOT NULL,
+    meter      TEXT    NOT NULL,
+    period     TEXT    NOT NULL,
+    started_at INTEGER NOT NULL,
+    ended_at   INTEGER NOT NULL,
+    used       INTEGER NOT NULL,
+    PRIMARY KEY (subject, meter, period, started_at)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE reservations (
+    id         TEXT    NOT NULL PRIMARY KEY,
+    subject    TEXT    NOT NULL,
+    meter      TEXT    NOT NULL,
+    amount     INTEGER NOT NULL,
+    status     TEXT    NOT NULL,
+    settled    INTEGER NOT NULL,
+    shortfall  INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    ended_at   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX reservations_by_created ON reservations (created_at);
+
+-- One row for each counter that a lease counts against. The key answers "how
+-- much is held at this moment" from a range: what is past its deadline is
+-- outside of it.
+CREATE TABLE holds (
+    subject        TEXT    NOT NULL,
+    meter          TEXT    NOT NULL,
+    period         TEXT    NOT NULL,
+    started_at     INTEGER NOT NULL,
+    expires_at     INTEGER NOT NULL,
+    reservation_id TEXT    NOT NULL,
+    amount         INTEGER NOT NULL,
+    PRIMARY KEY (subject, meter, period, started_at, expires_at, reservation_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX holds_by_reservation ON holds (reservation_id);
+
+CREATE TABLE ledger_entries (
+    id              TEXT    NOT NULL PRIMARY KEY,
+    user_id         TEXT    NOT NULL,
+    kind            TEXT    NOT NULL,
+    amount          INTEGER NOT NULL,
+    balance         INTEGER NOT NULL,
+    shortfall       INTEGER NOT NULL,
+    source          TEXT    NOT NULL,
+    priority        INTEGER NOT NULL,
+    remaining       INTEGER NOT NULL,
+    expires_at      INTEGER NOT NULL,
+    grant_id        TEXT    NOT NULL,
+    reservation_id  TEXT    NOT NULL,
+    outcome         TEXT    NOT NULL,
+    reason          TEXT    NOT NULL,
+    actor           TEXT    NOT NULL,
+    idempotency_key TEXT    NOT NULL,
+    created_at      INTEGER NOT NULL,
+    UNIQUE (user_id, idempotency_key)
+) STRICT;
+CREATE INDEX ledger_entries_by_user   ON ledger_entries (user_id, created_at, id);
+CREATE INDEX ledger_entries_to_spend  ON ledger_entries (user_id, priority, expires_at) WHERE remaining > 0;
+CREATE INDEX ledger_entries_to_expire ON ledger_entries (expires_at) WHERE remaining > 0 AND expires_at > 0;
+
+CREATE TABLE balances (
+    user_id    TEXT    NOT NULL PRIMARY KEY,
+    amount     INTEGER NOT NULL CHECK (amount >= 0),
+    updated_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE idempotency_records (
+    subject      TEXT    NOT NULL,
+    key          TEXT    NOT NULL,
+    request_hash BLOB    NOT NULL,
+    status       INTEGER NOT NULL,
+    answer       BLOB    NOT NULL,
+    created_at   INTEGER NOT NULL,
+    expires_at   INTEGER NOT NULL,
+    PRIMARY KEY (subject, key)
+) STRICT;
+CREATE INDEX idempotency_records_by_expiry ON idempotency_records (expires_at);
+
+-- Message logs ---------------------------------------------------------------
+
+CREATE TABLE message_logs (
+    id              TEXT    NOT NULL PRIMARY KEY,
+    conversation_id TEXT    NOT NULL,
+    seq             INTEGER NOT NULL,
+    user_id         TEXT    NOT NULL,
+    username        TEXT    NOT NULL,
+    model           TEXT    NOT NULL,
+    request         TEXT    NOT NULL,
+    response        TEXT    NOT NULL,
+    tokens_in       INTEGER NOT NULL,
+    tokens_out      INTEGER NOT NULL,
+    cost            INTEGER NOT NULL,
+    latency         INTEGER NOT NULL,
+    status          TEXT    NOT NULL,
+    metadata        TEXT    NOT NULL,
+    created_at      INTEGER NOT NULL
+) STRICT;
+CREATE INDEX message_logs_by_created      ON message_logs (created_at, id);
+CREATE INDEX message_logs_by_user         ON message_logs (user_id, created_at, id);
+CREATE INDEX message_logs_by_conversation ON message_logs (conversation_id, user_id, created_at, id);
+
+-- Kept apart from the messages, so that deleting those never resets seq.
+CREATE TABLE conversations (
+    user_id         TEXT    NOT NULL,
+    conversation_id TEXT    NOT NULL,
+    last_seq        INTEGER NOT NULL,
+    PRIMARY KEY (user_id, conversation_id)
+) STRICT, WITHOUT ROWID;
+
+-- Audit ----------------------------------------------------------------------
+
+CREATE TABLE audit_events (
+    seq          INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    id           TEXT    NOT NULL UNIQUE,
+    at           INTEGER NOT NULL,
+    actor_kind   TEXT    NOT NULL,
+    actor_id     TEXT    NOT NULL,
+    on_behalf_of TEXT    NOT NULL,
+    action       TEXT    NOT NULL,
+    target_kind  TEXT    NOT NULL,
+    target_id    TEXT    NOT NULL,
+    result       TEXT    NOT NULL,
+    request_id   TEXT    NOT NULL,
+    count        INTEGER NOT NULL,
+    detail_hash  BLOB    NOT NULL,
+    key_id       TEXT    NOT NULL,
+    mac          BLOB    NOT NULL,
+    chain        BLOB    NOT NULL DEFAULT x''
+) STRICT;
+CREATE INDEX audit_events_by_time   ON audit_events (at, id);
+CREATE INDEX audit_events_by_actor  ON audit_events (actor_id, at, id);
+CREATE INDEX audit_events_by_target ON audit_events (target_id, at, id);
+CREATE INDEX audit_events_by_action ON audit_events (action, at, id);
+
+-- The erasable part of an event.
+CREATE TABLE audit_details (
+    event_id   TEXT NOT NULL PRIMARY KEY,
+    salt       BLOB NOT NULL,
+    actor_name TEXT NOT NULL,
+    ip         TEXT NOT NULL,
+    reason     TEXT NOT NULL,
+    changes    TEXT NOT NULL
+) STRICT;
+
+-- The end of the chain: one row.
+CREATE TABLE audit_head (
+    id    INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    seq   INTEGER NOT NULL,
+    chain BLOB    NOT NULL
+) STRICT;
+
+CREATE TABLE audit_anchors (
+    seq        INTEGER NOT NULL PRIMARY KEY,
+    chain      BLOB    NOT NULL,
+    created_at INTEGER NOT NULL,
+    key_id     TEXT    NOT NULL,
+    mac        BLOB    NOT NULL
+) STRICT;
+
+-- Upkeep ---------------------------------------------------------------------
+
+-- Ids are never given twice, even after all rows were purged.
+CREATE TABLE change_feed (
+    id     INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    key    TEXT    NOT NULL,
+    origin TEXT    NOT NULL,
+    at     INTEGER NOT NULL
+) STRICT;
+
+-- Totals that are kept so that they need not be counted.
+CREATE TABLE counters (
+    name  TEXT    NOT NULL PRIMARY KEY,
+    value INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE settings (
+    name       TEXT    NOT NULL PRIMARY KEY,
+    value      TEXT    NOT NULL,
+    updated_at INTEGER NOT NULL,
+    updated_by TEXT    NOT NULL
+) STRICT;
+
+CREATE TABLE outbox (
+    id          TEXT    NOT NULL PRIMARY KEY,
+    message_id  TEXT    NOT NULL UNIQUE,
+    recipient   TEXT    NOT NULL,
+    subject     TEXT    NOT NULL,
+    body        TEXT    NOT NULL,
+    status      TEXT    NOT NULL,
+    attempts    INTEGER NOT NULL,
+    next_at     INTEGER NOT NULL,
+    lease_until INTEGER NOT NULL,
+    last_error  TEXT    NOT NULL,
+    created_at  INTEGER NOT NULL,
+    sent_at     INTEGER NOT NULL
+) STRICT;
+CREATE INDEX outbox_due ON outbox (next_at, id) WHERE sent_at = 0;
+
+CREATE TABLE task_runs (
+    task         TEXT    NOT NULL,
+    scheduled_at INTEGER NOT NULL,
+    status       TEXT    NOT NULL,
+    owner        TEXT    NOT NULL,
+    fence        INTEGER NOT NULL,
+    lease_until  INTEGER NOT NULL,
+    started_at   INTEGER NOT NULL,
+    finished_at  INTEGER NOT NULL,
+    detail       TEXT    NOT NULL,
+    PRIMARY KEY (task, scheduled_at)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX task_runs_by_time ON task_runs (scheduled_at);
+
+CREATE TABLE task_leases (
+    name       TEXT    NOT NULL PRIMARY KEY,
+    owner      TEXT    NOT NULL,
+    fence      INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT;

@@ -1,0 +1,157 @@
+package sqlite
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/usermgmt/usermgmt/store"
+	"github.com/usermgmt/usermgmt/store/internal/sqlstore"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Options are the settings of a Store. The zero value is right for most.
+type Options struct {
+	// ReadConns is the size of the pool that reads. Zero means twice the number
+	// of processors, and at least 4.
+	ReadConns int
+	// BusyTimeout is how long a call waits while another process holds the
+	// file, before it answers ErrUnavailable. Zero means 5 s.
+	BusyTimeout time.Duration
+}
+
+func (o *Options) withDefaults() Options {
+	var out Options
+	if o != nil {
+		out = *o
+	}
+	out.ReadConns = cmp.Or(out.ReadConns, max(4, 2*runtime.GOMAXPROCS(0)))
+	out.BusyTimeout = cmp.Or(out.BusyTimeout, 5*time.Second)
+	return out
+}
+
+// Open opens the database at path, makes it (readable by its owner alone) if
+// it is not there, and brings its schema up to date; opts may be nil. The
+// folder must exist and be writable. A file that is no database, is damaged, or
+// has a newer schema than this version works with is an error that says so, and
+// is left as it is. Several processes may open one file at the same time.
+func Open(ctx context.Context, path string, opts *Options) (*Store, error) {
+	s, err := open(ctx, path, opts.withDefaults())
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: open %q: %w", path, err)
+	}
+	return s, nil
+}
+
+func open(ctx context.Context, path string, opts Options) (*Store, error) {
+	file, err := prepareFile(path)
+	if err != nil {
+		return nil, err
+	}
+	steps, err := loadMigrations()
+	if err != nil {
+		return nil, err
+	}
+	writes, err := openWriter(dsn(file, writeRules), opts.BusyTimeout)
+	if err != nil {
+		return nil, err
+	}
+	reads, err := openReadPool(dsn(file, readRules(opts.BusyTimeout)), opts.ReadConns)
+	if err != nil {
+		return nil, errors.Join(err, writes.close())
+	}
+	s := &Store{reads: reads, writes: writes}
+	s.close = sync.OnceValue(s.shut)
+	s.Queries = sqlstore.New(runner{s}, sqlstore.Locks{})
+	if err := s.migrate(ctx, steps); err != nil {
+		return nil, errors.Join(refusal(err), s.Close())
+	}
+	return s, nil
+}
+
+// migrate reads what was applied and takes the write lock only when something
+// is to do.
+func (s *Store) migrate(ctx context.Context, steps []sqlstore.Migration) error {
+	if err := s.writes.warm(ctx); err != nil {
+		return interpret(ctx, err)
+	}
+	pending, err := sqlstore.Pending(ctx, s.reads, steps)
+	if err == nil && len(pending) == 0 {
+		return nil
+	}
+	if store.CodeOf(err) == store.ErrConflict {
+		return err
+	}
+	return interpret(ctx, s.writes.transact(ctx, func(t *tx) error {
+		return sqlstore.Migrate(ctx, script{t}, steps)
+	}))
+}
+
+func loadMigrations() ([]sqlstore.Migration, error) {
+	folder, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	return sqlstore.Migrations(folder)
+}
+
+// prepareFile makes sure that the file is there and can be written, and returns
+// its absolute path. SQLite would make it readable by everybody.
+func prepareFile(path string) (string, error) {
+	if path == "" || path == ":memory:" || strings.ContainsRune(path, 0) {
+		return "", store.Invalid("path", "file", "The path must name a file: a database in memory cannot be shared by connections.")
+	}
+	file, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	switch info, err := os.Stat(filepath.Dir(file)); {
+	case err != nil:
+		return "", fmt.Errorf("the folder cannot be used, make it first: %w", err)
+	case !info.IsDir():
+		return "", errors.New("the folder of the database is a file")
+	}
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return "", fmt.Errorf("the file cannot be written: %w", err)
+	}
+	return file, f.Close()
+}
+
+// The rules of a connection. They stand in the data source name, because a
+// PRAGMA by Exec would set one connection of a pool only. The writer does not
+// wait inside SQLite, whose pauses grow so long that another process that
+// commits in groups starves it: it tries again by itself.
+const writeRules = "mode=rw&_journal_mode=WAL&_synchronous=FULL&_foreign_keys=on&_busy_timeout=0"
+
+func readRules(busy time.Duration) string {
+	return fmt.Sprintf("mode=rw&_query_only=1&_foreign_keys=on&_busy_timeout=%d", max(busy.Milliseconds(), 1))
+}
+
+func dsn(file, rules string) string {
+	return "file:" + (&url.URL{Path: filepath.ToSlash(file)}).EscapedPath() + "?" + rules
+}
+
+// openPool makes a pool of at most size connections, which it keeps.
+func openPool(dsn string, size int) (*sql.DB, error) {
+	pool, err := sql.Open(driverName, dsn)
+	if err != nil {
+		return nil, err
+	}
+	pool.SetMaxOpenConns(size)
+	pool.SetMaxIdleConns(size)
+	return pool, nil
+}

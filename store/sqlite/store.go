@@ -1,0 +1,109 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/usermgmt/usermgmt/store"
+	"github.com/usermgmt/usermgmt/store/internal/sqlstore"
+)
+
+// Store is a store.Store in a SQLite file. It is safe for concurrent use, by
+// any number of goroutines and by several processes on one machine.
+type Store struct {
+	*sqlstore.Queries
+
+	calls  gate
+	reads  *readPool
+	writes *writer
+	close  func() error // once
+}
+
+var _ store.Store = (*Store)(nil)
+
+// InTx runs fn in one transaction, of which there is one at a time. It waits
+// for its turn until ctx ends; while another process writes, for at most
+// Options.BusyTimeout. A fault of the database in fn rolls back and is
+// returned even when fn returns nil. A call to the Store itself that writes,
+// from inside fn, waits for its own transaction: fn uses what it is given.
+func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, q store.Queries) error) error {
+	if err := s.calls.enter(); err != nil {
+		return err
+	}
+	defer s.calls.leave()
+	return interpret(ctx, s.writes.transact(ctx, func(t *tx) error {
+		return fn(ctx, sqlstore.New(t, sqlstore.Locks{}))
+	}))
+}
+
+// Ping answers nil when the database can be read.
+func (s *Store) Ping(ctx context.Context) error {
+	return runner{s}.Read(ctx, func(r sqlstore.Reader) error {
+		rows, err := r.QueryContext(ctx, "SELECT 1 FROM schema_migrations LIMIT 1")
+		if err != nil {
+			return err
+		}
+		rows.Next()
+		return errors.Join(rows.Err(), rows.Close())
+	})
+}
+
+// Close waits for running calls, writes what is in the log into the file and
+// closes it. Twice is once.
+func (s *Store) Close() error { return s.close() }
+
+func (s *Store) shut() error {
+	s.calls.shut()
+	err := s.reads.close()
+	return errors.Join(err, s.writes.close())
+}
+
+// runner runs the methods of a Store: reads from the pool, each write in a
+// transaction of its own.
+type runner struct{ *Store }
+
+// Read runs fn on the pool.
+func (r runner) Read(ctx context.Context, fn func(sqlstore.Reader) error) error {
+	if err := r.calls.enter(); err != nil {
+		return err
+	}
+	defer r.calls.leave()
+	return interpret(ctx, fn(r.reads))
+}
+
+// Write runs fn in a transaction.
+func (r runner) Write(ctx context.Context, fn func(sqlstore.Conn) error) error {
+	if err := r.calls.enter(); err != nil {
+		return err
+	}
+	defer r.calls.leave()
+	return interpret(ctx, r.writes.transact(ctx, func(t *tx) error { return fn(t) }))
+}
+
+// gate counts the calls that run, so that Close can wait for them.
+type gate struct {
+	mu     sync.Mutex
+	closed bool
+	calls  sync.WaitGroup
+}
+
+func (g *gate) enter() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return store.ErrClosed
+	}
+	g.calls.Add(1)
+	return nil
+}
+
+func (g *gate) leave() { g.calls.Done() }
+
+// shut lets nobody in any more and waits for those who are.
+func (g *gate) shut() {
+	g.mu.Lock()
+	g.closed = true
+	g.mu.Unlock()
+	g.calls.Wait()
+}
