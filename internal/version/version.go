@@ -21,6 +21,7 @@ const (
 type Table struct {
 	counters [stripes]atomic.Uint64
 	epoch    atomic.Uint64
+	changes  atomic.Uint64
 }
 
 // New makes a table with every counter at zero.
@@ -43,10 +44,22 @@ func Stripe(key string) uint32 {
 func (t *Table) Load(stripe uint32) uint64 { return t.counters[stripe&mask].Load() }
 
 // Bump counts a change of what key names.
-func (t *Table) Bump(key string) { t.counters[Stripe(key)].Add(1) }
+func (t *Table) Bump(key string) {
+	t.changes.Add(1) // first: see Changes
+	t.counters[Stripe(key)].Add(1)
+}
 
 // Epoch returns the counter of what concerns everybody.
 func (t *Table) Epoch() uint64 { return t.epoch.Load() }
 
 // BumpAll counts a change that concerns everybody.
-func (t *Table) BumpAll() { t.epoch.Add(1) }
+func (t *Table) BumpAll() {
+	t.changes.Add(1)
+	t.epoch.Add(1)
+}
+
+// Changes counts every change there was, before its own counter does. A reader
+// who learns from the database itself what a verdict rests on reads Changes,
+// then the database, then the counters, then Changes again: when it is the
+// same, the counters are no younger than what the database said.
+func (t *Table) Changes() uint64 { return t.changes.Load() }

@@ -49,6 +49,29 @@ func TestNoBumpIsLost(t *testing.T) {
 
 // A stripe is part of no contract but must be in range and spread well, or one
 // user's changes would cost many others their cache entries.
+func TestChangesCountsFirst(t *testing.T) {
+	t.Parallel()
+	table := version.New()
+	stripe := version.Stripe("user:usr_1")
+	var bumps sync.WaitGroup
+	bumps.Go(func() {
+		for range 10_000 {
+			table.Bump("user:usr_1")
+			table.BumpAll()
+		}
+	})
+	for range 10_000 {
+		counter, epoch := table.Load(stripe), table.Epoch()
+		if changes := table.Changes(); changes < counter+epoch {
+			t.Fatalf("%d changes counted, while the counters had seen %d", changes, counter+epoch)
+		}
+	}
+	bumps.Wait()
+	if got := table.Changes(); got != 20_000 {
+		t.Errorf("Changes = %d, want 20000", got)
+	}
+}
+
 func TestStripesSpread(t *testing.T) {
 	t.Parallel()
 	seen := map[uint32]int{}
