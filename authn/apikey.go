@@ -74,11 +74,11 @@ func ParseAPIKey(prefix, s string) error {
 	return nil
 }
 
-// DisplayKey returns what lists show of a key: its beginning and its last
-// four characters.
-func DisplayKey(prefix string, key Secret) (shown, last4 string) {
+// displayKey returns what lists show of a generated key: its beginning and
+// its last four characters.
+func displayKey(key Secret) (shown, last4 string) {
 	s := key.Reveal()
-	return s[:min(len(prefix)+keyShownLen, len(s))], s[max(0, len(s)-4):]
+	return s[:len(s)-keyRandomLen-keyChecksumLen+keyShownLen], s[len(s)-4:]
 }
 
 // invalidToken is the one answer to every credential that is not good: which

@@ -281,8 +281,9 @@ func TestPadToFloor(t *testing.T) {
 func TestFloorIsMeasuredWhenNotGiven(t *testing.T) {
 	t.Parallel()
 	h := newHasher(t, func(c *authn.PasswordConfig) { c.Floor = 0 })
-	if h.Floor() <= 0 || h.Floor() != h.Floor() {
-		t.Errorf("Floor = %v, want the same positive time at every call", h.Floor())
+	first := h.Floor()
+	if second := h.Floor(); first <= 0 || second != first {
+		t.Errorf("Floor = %v, then %v; want the same positive time", first, second)
 	}
 }
 

@@ -71,7 +71,7 @@ func TestIssueThenVerify(t *testing.T) {
 				t.Errorf("%s: claims differ (-want +got)\n%s", algorithm, diff)
 			}
 		}
-		if issue(t, tokens) == issue(t, tokens) {
+		if first, second := issue(t, tokens), issue(t, tokens); first == second {
 			t.Errorf("%s: two tokens are the same", algorithm)
 		}
 	}

@@ -1,0 +1,132 @@
+package authn
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/usermgmt/usermgmt/ratelimit"
+	"github.com/usermgmt/usermgmt/store"
+)
+
+const (
+	maxKeyName    = 100 // code points
+	maxAllowedIPs = 100
+	maxKeyLimits  = 64
+)
+
+// validate checks the fields that clients set and that differ from before, and
+// brings them into form: scopes sorted, addresses as canonical prefixes, times
+// in UTC. What was stored stays good: a scope that the host dropped since, or
+// an expiry that has passed, does not stop a change of name.
+func (k *Keys) validate(key *store.APIKey, before store.APIKey) error {
+	var errs []store.FieldError
+	fault := func(field, rule, message string) {
+		errs = append(errs, store.FieldError{Field: field, Rule: rule, Message: message})
+	}
+	if n := utf8.RuneCountInString(key.Name); n < 1 || n > maxKeyName || !printable(key.Name) {
+		fault("name", "length", "The name must have 1 to 100 printable characters.")
+	}
+	key.Scopes = slices.Compact(slices.Sorted(slices.Values(key.Scopes)))
+	unknown := func(scope string) bool { return !k.scopes[scope] && !slices.Contains(before.Scopes, scope) }
+	if slices.ContainsFunc(key.Scopes, unknown) {
+		fault("scopes", "unknown", "There is a scope that does not exist.")
+	}
+	key.ExpiresAt = key.ExpiresAt.UTC().Truncate(time.Microsecond)
+	if !key.ExpiresAt.IsZero() && !key.ExpiresAt.Equal(before.ExpiresAt) && !key.ExpiresAt.After(k.cfg.Clock()) {
+		fault("expires_at", "future", "The time must be in the future.")
+	}
+	prefixes, ok := canonicalPrefixes(key.AllowedIPs)
+	if key.AllowedIPs = prefixes; !ok {
+		fault("allowed_ips", "format", "There must be at most 100 entries, each an address or a CIDR prefix.")
+	}
+	if key.RateLimit != "" {
+		if _, err := ratelimit.ParseRate(key.RateLimit); err != nil {
+			fault("rate_limit", "format", `The rate must look like "20/s,burst=40".`)
+		}
+	}
+	errs = append(errs, limitFaults(key.Limits)...)
+	if len(errs) > 0 {
+		return &store.Error{Code: store.ErrValidation, Detail: "The key has a member that is not valid.", Fields: errs}
+	}
+	return nil
+}
+
+func limitFaults(limits []store.Limit) []store.FieldError {
+	var errs []store.FieldError
+	if len(limits) > maxKeyLimits {
+		return []store.FieldError{{Field: "limits", Rule: "max_items", Message: "There are too many limits."}}
+	}
+	for i, l := range limits {
+		fault := func(member, rule, message string) {
+			errs = append(errs, store.FieldError{Field: fmt.Sprintf("limits[%d]%s", i, member), Rule: rule, Message: message})
+		}
+		if l.Meter == "" || len(l.Meter) > 64 || !printable(l.Meter) {
+			fault(".meter", "format", "The meter must be the name of one.")
+		}
+		if l.Window != store.Day && l.Window != store.Week && l.Window != store.Month {
+			fault(".window", "enum", "The window must be day, week or month.")
+		}
+		if l.Limit < store.Unlimited || l.Limit > store.MaxAmount {
+			fault(".limit", "range", "The limit must be from 0 to 9007199254740991, or null.")
+		}
+		if _, twice := limitOf(limits[:i], l); twice {
+			fault("", "unique", "The meter and window have a limit already.")
+		}
+	}
+	return errs
+}
+
+// canonicalPrefixes reads addresses and prefixes and writes each as the one
+// prefix it means: masked, IPv4 never in IPv6 form, sorted, none twice.
+func canonicalPrefixes(list []string) ([]string, bool) {
+	if len(list) > maxAllowedIPs {
+		return nil, false
+	}
+	var out []string
+	for _, text := range list {
+		prefix, ok := parsePrefix(text)
+		if !ok {
+			return nil, false
+		}
+		out = append(out, prefix.String())
+	}
+	slices.Sort(out)
+	return slices.Compact(out), true
+}
+
+func parsePrefix(text string) (netip.Prefix, bool) {
+	prefix, err := netip.ParsePrefix(text)
+	if err != nil {
+		addr, err := netip.ParseAddr(text)
+		if err != nil || addr.Zone() != "" {
+			return netip.Prefix{}, false
+		}
+		prefix = netip.PrefixFrom(addr, addr.BitLen())
+	}
+	if prefix.Addr().Is4In6() {
+		if prefix.Bits() < 96 {
+			return netip.Prefix{}, false
+		}
+		prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-96)
+	}
+	return prefix.Masked(), true
+}
+
+// parsePrefixes reads a stored list. An entry that cannot be read admits
+// nobody.
+func parsePrefixes(list []string) []netip.Prefix {
+	out := make([]netip.Prefix, len(list))
+	for i, text := range list {
+		out[i], _ = parsePrefix(text)
+	}
+	return out
+}
+
+func printable(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
+}

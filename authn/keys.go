@@ -1,0 +1,339 @@
+package authn
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/usermgmt/usermgmt/internal/change"
+	"github.com/usermgmt/usermgmt/internal/ids"
+	"github.com/usermgmt/usermgmt/store"
+)
+
+const (
+	// MaxKeys is how many keys a user may have that are not revoked.
+	MaxKeys = 100
+
+	// MaxRotationGrace is how long a rotated key may live on at most.
+	MaxRotationGrace = 7 * 24 * time.Hour
+
+	defaultKeyPrefix = "um_"
+)
+
+// KeysConfig is what Keys need. Store and Door are required.
+type KeysConfig struct {
+	Store store.Store
+	Door  *change.Door
+	// Prefix begins every key; empty means "um_".
+	Prefix string
+	Clock  func() time.Time // nil means time.Now
+	// HostScopes are the scopes the host knows beside the built-in ones.
+	HostScopes []string
+	// DefaultScopes are those of a key that is made without any.
+	DefaultScopes []string
+}
+
+// NewKey describes a key to make. What is empty does not restrict the key,
+// except that nil Scopes are the default ones.
+type NewKey struct {
+	Name       string
+	Scopes     []string
+	ExpiresAt  time.Time // zero means never
+	AllowedIPs []string  // addresses and CIDR prefixes
+	RateLimit  string    // such as "20/s,burst=40"
+	Limits     []store.Limit
+}
+
+// KeyUpdate changes the fields that are not nil.
+type KeyUpdate struct {
+	Name       *string
+	Scopes     *[]string
+	ExpiresAt  *time.Time // zero means never
+	AllowedIPs *[]string
+	RateLimit  *string
+	Limits     *[]store.Limit
+}
+
+// Keys makes, changes and revokes users' API keys. A caller who is a key
+// himself needs the scope keys:manage, and neither makes nor changes a key
+// into one with more rights than his own. Methods are safe for concurrent use.
+type Keys struct {
+	cfg    KeysConfig
+	scopes map[string]bool
+}
+
+// NewKeys makes the service.
+func NewKeys(cfg KeysConfig) *Keys {
+	cfg.Prefix = cmp.Or(cfg.Prefix, defaultKeyPrefix)
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	scopes := make(map[string]bool)
+	for _, list := range [][]string{builtinScopes(), cfg.HostScopes} {
+		for _, scope := range list {
+			scopes[scope] = true
+		}
+	}
+	return &Keys{cfg: cfg, scopes: scopes}
+}
+
+// Create makes a key for the creator and returns it with its secret, which is
+// shown this once. A field that is not valid is ErrValidation, a right that
+// the creator lacks ErrForbidden, more than MaxKeys keys ErrConflict.
+func (k *Keys) Create(ctx context.Context, actor store.Actor, creator Principal, in NewKey) (store.APIKey, Secret, error) {
+	if in.Scopes == nil {
+		in.Scopes = k.cfg.DefaultScopes
+	}
+	asked := store.APIKey{
+		Family:     ids.New(ids.KeyFamily),
+		UserID:     creator.Subject,
+		Name:       in.Name,
+		Scopes:     in.Scopes,
+		AllowedIPs: in.AllowedIPs,
+		RateLimit:  in.RateLimit,
+		Limits:     in.Limits,
+		ExpiresAt:  in.ExpiresAt,
+	}
+	if err := k.validate(&asked, store.APIKey{}); err != nil {
+		return store.APIKey{}, "", err
+	}
+	secret := GenerateAPIKey(k.cfg.Prefix)
+	var made store.APIKey
+	err := k.change(ctx, actor, creator, func(ctx context.Context, tx keyTx) error {
+		made = tx.rights.fill(asked)
+		if err := tx.insert(ctx, &made, secret); err != nil {
+			return err
+		}
+		tx.record("key.create", made.ID, diffKeys(store.APIKey{}, made))
+		return nil
+	})
+	return made, secret, err
+}
+
+// Get returns a key of a user.
+func (k *Keys) Get(ctx context.Context, userID, id string) (store.APIKey, error) {
+	return k.cfg.Store.APIKeyGet(ctx, userID, id)
+}
+
+// List lists a user's keys, revoked ones included.
+func (k *Keys) List(ctx context.Context, userID string, p store.Page) (store.List[store.APIKey], error) {
+	return k.cfg.Store.APIKeyList(ctx, userID, p)
+}
+
+// Update changes a key of the creator. A revoked key is ErrConflict, and an
+// outcome beyond the creator's rights ErrForbidden. Verdicts made before are
+// forgotten when Update returns.
+func (k *Keys) Update(ctx context.Context, actor store.Actor, creator Principal, id string, up KeyUpdate) (store.APIKey, error) {
+	var key store.APIKey
+	err := k.change(ctx, actor, creator, func(ctx context.Context, tx keyTx) error {
+		before, err := tx.q.APIKeyGet(ctx, creator.Subject, id)
+		if err != nil {
+			return err
+		}
+		if before.Status == store.Revoked {
+			return errRevokedKey()
+		}
+		key = up.apply(before)
+		if err := k.validate(&key, before); err != nil {
+			return err
+		}
+		return tx.update(ctx, "key.update", before, key)
+	})
+	return key, err
+}
+
+// Enable makes a suspended key active again: keys come back suspended with a
+// restored account. An active key stays as it is, a revoked one is
+// ErrConflict.
+func (k *Keys) Enable(ctx context.Context, actor store.Actor, creator Principal, id string) (store.APIKey, error) {
+	var key store.APIKey
+	err := k.change(ctx, actor, creator, func(ctx context.Context, tx keyTx) error {
+		before, err := tx.q.APIKeyGet(ctx, creator.Subject, id)
+		if err != nil {
+			return err
+		}
+		if before.Status == store.Revoked {
+			return errRevokedKey()
+		}
+		key = before
+		key.Status = store.Active
+		return tx.update(ctx, "key.enable", before, key)
+	})
+	return key, err
+}
+
+// Revoke ends a key of a user for good; it stays listed. It is refused from
+// when Revoke returns, on other instances within a second. Revoking a revoked
+// key is nil.
+func (k *Keys) Revoke(ctx context.Context, actor store.Actor, userID, id string) error {
+	return k.cfg.Door.Do(ctx, actor, func(ctx context.Context, q store.Queries, c *store.Change) error {
+		before, err := q.APIKeyGet(ctx, userID, id)
+		if err != nil || before.Status == store.Revoked {
+			return err
+		}
+		after := before
+		after.Status, after.RevokedAt = store.Revoked, c.At
+		return keyTx{q: q, c: c}.write(ctx, "key.revoke", before, after)
+	})
+}
+
+// Rotate makes a new key with the rights of an active one, in the same family,
+// and returns it with its secret. The old key lives until grace has passed, or
+// ends at once when grace is zero; both share limits and usage. Grace is at
+// most MaxRotationGrace. A key that is not active is ErrConflict.
+func (k *Keys) Rotate(ctx context.Context, actor store.Actor, creator Principal, id string, grace time.Duration) (store.APIKey, Secret, error) {
+	if grace < 0 || grace > MaxRotationGrace {
+		return store.APIKey{}, "", store.Invalid("grace_seconds", "range", "The grace must be from 0 to 604800 seconds.")
+	}
+	secret := GenerateAPIKey(k.cfg.Prefix)
+	var made store.APIKey
+	err := k.change(ctx, actor, creator, func(ctx context.Context, tx keyTx) error {
+		before, err := tx.q.APIKeyGet(ctx, creator.Subject, id)
+		if err != nil {
+			return err
+		}
+		if before.StatusAt(tx.c.At) != store.Active {
+			return store.Errorf(store.ErrConflict, "Only an active key can be rotated.")
+		}
+		after := before
+		if grace == 0 {
+			after.Status, after.RevokedAt = store.Revoked, tx.c.At
+		} else if end := tx.c.At.Add(grace); after.ExpiresAt.IsZero() || end.Before(after.ExpiresAt) {
+			after.ExpiresAt = end
+		}
+		if err := tx.write(ctx, "key.rotate", before, after); err != nil {
+			return err
+		}
+		made = before
+		made.RotatedFrom, made.LastUsedAt = before.ID, time.Time{}
+		if err := tx.insert(ctx, &made, secret); err != nil {
+			return err
+		}
+		tx.c.Changes["successor"] = store.Diff{To: made.ID}
+		return nil
+	})
+	return made, secret, err
+}
+
+// keyTx is one change of keys: the transaction, what it tells the audit trail
+// and the caches, and what whoever asked for it may confer.
+type keyTx struct {
+	q      store.Queries
+	c      *store.Change
+	rights keyRights
+}
+
+// change runs fn with the rights of the creator, read in the transaction.
+func (k *Keys) change(ctx context.Context, actor store.Actor, creator Principal, fn func(ctx context.Context, tx keyTx) error) error {
+	return k.cfg.Door.Do(ctx, actor, func(ctx context.Context, q store.Queries, c *store.Change) error {
+		rights, err := rightsOf(ctx, q, creator, c.At)
+		if err != nil {
+			return err
+		}
+		return fn(ctx, keyTx{q: q, c: c, rights: rights})
+	})
+}
+
+// insert stores a new key under an id of its own.
+func (tx keyTx) insert(ctx context.Context, key *store.APIKey, secret Secret) error {
+	if err := tx.rights.admit(*key); err != nil {
+		return err
+	}
+	if err := tx.checkRoom(ctx, key.UserID); err != nil {
+		return err
+	}
+	key.ID = ids.New(ids.Key)
+	key.Prefix, key.Last4 = displayKey(secret)
+	key.Status = store.Active
+	key.CreatedAt = tx.c.At
+	return tx.q.APIKeyInsert(ctx, store.APIKeyHash{APIKey: *key, Hash: HashSecret(secret.Reveal())})
+}
+
+// update writes what differs, when the creator may confer the outcome.
+func (tx keyTx) update(ctx context.Context, action string, before, after store.APIKey) error {
+	if err := tx.rights.admit(after); err != nil {
+		return err
+	}
+	return tx.write(ctx, action, before, after)
+}
+
+// write stores and records what differs, if anything does.
+func (tx keyTx) write(ctx context.Context, action string, before, after store.APIKey) error {
+	changes := diffKeys(before, after)
+	if len(changes) == 0 {
+		return nil
+	}
+	tx.record(action, after.ID, changes)
+	return tx.q.APIKeyUpdate(ctx, after)
+}
+
+func (tx keyTx) record(action, id string, changes map[string]store.Diff) {
+	tx.c.Action = action
+	tx.c.Target = store.Target{Kind: "key", ID: id}
+	tx.c.Changes = changes
+	tx.c.Affects = append(tx.c.Affects, store.KeyVersion(id))
+}
+
+// checkRoom refuses one key more than MaxKeys.
+func (tx keyTx) checkRoom(ctx context.Context, userID string) error {
+	live := 0
+	page := store.Page{Limit: store.MaxLimit}
+	for {
+		list, err := tx.q.APIKeyList(ctx, userID, page)
+		if err != nil {
+			return err
+		}
+		for _, key := range list.Items {
+			if status := key.StatusAt(tx.c.At); status == store.Active || status == store.Suspended {
+				live++
+			}
+		}
+		if live >= MaxKeys {
+			return store.Errorf(store.ErrConflict, "There are %d keys already. Revoke one first.", MaxKeys)
+		}
+		if list.Next.IsZero() {
+			return nil
+		}
+		page.After = list.Next
+	}
+}
+
+// apply returns the key with the changes made.
+func (up KeyUpdate) apply(key store.APIKey) store.APIKey {
+	set(&key.Name, up.Name)
+	set(&key.Scopes, up.Scopes)
+	set(&key.ExpiresAt, up.ExpiresAt)
+	set(&key.AllowedIPs, up.AllowedIPs)
+	set(&key.RateLimit, up.RateLimit)
+	set(&key.Limits, up.Limits)
+	return key
+}
+
+func set[T any](to *T, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+// diffKeys lists what the audit trail shows of a change.
+func diffKeys(before, after store.APIKey) map[string]store.Diff {
+	changes := make(map[string]store.Diff)
+	note := func(name string, from, to any, same bool) {
+		if !same {
+			changes[name] = store.Diff{From: from, To: to}
+		}
+	}
+	note("name", before.Name, after.Name, before.Name == after.Name)
+	note("status", before.Status, after.Status, before.Status == after.Status)
+	note("scopes", before.Scopes, after.Scopes, slices.Equal(before.Scopes, after.Scopes))
+	note("allowed_ips", before.AllowedIPs, after.AllowedIPs, slices.Equal(before.AllowedIPs, after.AllowedIPs))
+	note("rate_limit", before.RateLimit, after.RateLimit, before.RateLimit == after.RateLimit)
+	note("limits", before.Limits, after.Limits, slices.Equal(before.Limits, after.Limits))
+	note("expires_at", before.ExpiresAt, after.ExpiresAt, before.ExpiresAt.Equal(after.ExpiresAt))
+	return changes
+}
+
+func errRevokedKey() error {
+	return store.Errorf(store.ErrConflict, "A revoked key stays revoked.")
+}

@@ -1,0 +1,74 @@
+package authn
+
+import (
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/usermgmt/usermgmt/internal/version"
+)
+
+// verdict is what the verifier found out about one credential. Only noted
+// changes after it was made.
+type verdict struct {
+	credential string
+	principal  *Principal     // nil when the credential is refused
+	addrs      []netip.Prefix // where a key may be used from; none means anywhere
+	expires    time.Time
+	basis      basis
+	noted      atomic.Int64 // the second in which a use was last reported
+}
+
+// holds reports whether the verdict is still good at now: not past its end,
+// and nothing it rests on has changed since.
+func (d *verdict) holds(now time.Time, versions *version.Table) bool {
+	return now.Before(d.expires) && d.basis.holds(versions)
+}
+
+// admits reports whether the credential may be used from the address.
+func (d *verdict) admits(ip netip.Addr) bool {
+	if len(d.addrs) == 0 {
+		return true
+	}
+	ip = ip.Unmap().WithZone("")
+	for _, prefix := range d.addrs {
+		if prefix.Contains(ip) {
+			return true
+		}
+	}
+	return false
+}
+
+// endBy brings the end of the verdict forward; a zero time does not.
+func (d *verdict) endBy(t time.Time) {
+	if !t.IsZero() && t.Before(d.expires) {
+		d.expires = t
+	}
+}
+
+// basis is the state of the world a verdict was made in: the counters of what
+// it concerns (the user, the session or key, and the plan) and the epoch. The
+// zero basis concerns nothing in particular.
+type basis struct {
+	stripes  [3]uint32
+	versions [3]uint64
+	epoch    uint64
+}
+
+// basisOf reads the counters of the keys now.
+func basisOf(versions *version.Table, stripes [3]uint32) basis {
+	b := basis{stripes: stripes, epoch: versions.Epoch()}
+	for i, stripe := range stripes {
+		b.versions[i] = versions.Load(stripe)
+	}
+	return b
+}
+
+func (b *basis) holds(versions *version.Table) bool {
+	for i, stripe := range b.stripes {
+		if versions.Load(stripe) != b.versions[i] {
+			return false
+		}
+	}
+	return versions.Epoch() == b.epoch
+}

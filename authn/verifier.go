@@ -1,0 +1,350 @@
+package authn
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"hash/maphash"
+	"net/netip"
+	"strings"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/usermgmt/usermgmt/internal/version"
+	"github.com/usermgmt/usermgmt/ratelimit"
+	"github.com/usermgmt/usermgmt/store"
+)
+
+const (
+	shardBits = 7 // 128 shards: their locks are not waited for
+	maxPlans  = 1024
+
+	defaultCacheSize   = 100_000
+	defaultVerdictTTL  = 5 * time.Second
+	defaultNegativeTTL = time.Second
+
+	// maxNegatives bounds the refused credentials that are remembered, in a
+	// cache of their own: a flood of wrong ones drives no good one out.
+	maxNegatives = 8192
+
+	// fillAttempts is how often a verdict is made anew when the world keeps
+	// changing meanwhile; the last one is used once and not remembered.
+	fillAttempts = 3
+)
+
+// VerifierConfig is what a Verifier needs. Store, Tokens, Versions and Fresh
+// are required.
+type VerifierConfig struct {
+	Store    store.Store // the primary, never a replica that may lag
+	Tokens   *Tokens
+	Versions *version.Table
+	// Fresh reports whether changes made elsewhere have been heard of lately
+	// enough to trust what is remembered.
+	Fresh func(now time.Time) bool
+	// KeyPrefix begins API keys; empty means "um_".
+	KeyPrefix string
+	// TTL is how long a good verdict is remembered; zero means 5 s.
+	TTL time.Duration
+	// NegativeTTL is how long a refusal is remembered; zero means 1 s.
+	NegativeTTL time.Duration
+	// Size is how many good verdicts are remembered; zero means 100,000.
+	Size int
+	// Rate is the configured rate of principals, which no key's own exceeds
+	// where the plan sets none; zero means that there is none.
+	Rate ratelimit.Rate
+	// OnKeyUse is told of the use of a key, at most once a second and key. It
+	// must not block. It may be nil.
+	OnKeyUse func(keyID string, at time.Time)
+}
+
+// Verifier turns credentials into principals and remembers the answers. A
+// remembered answer ends with the credential, and at once when anything that
+// it rests on changes. Methods are safe for concurrent use; a remembered
+// answer costs no allocation.
+type Verifier struct {
+	cfg    VerifierConfig
+	seed   maphash.Seed
+	shards [1 << shardBits]shard
+	plans  *lru.Cache[string, planRate]
+}
+
+// NewVerifier makes a verifier with an empty cache.
+func NewVerifier(cfg VerifierConfig) *Verifier {
+	cfg.KeyPrefix = cmp.Or(cfg.KeyPrefix, defaultKeyPrefix)
+	cfg.TTL = cmp.Or(cfg.TTL, defaultVerdictTTL)
+	cfg.NegativeTTL = cmp.Or(cfg.NegativeTTL, defaultNegativeTTL)
+	cfg.Size = cmp.Or(cfg.Size, defaultCacheSize)
+	v := &Verifier{cfg: cfg, seed: maphash.MakeSeed(), plans: newCache[string, planRate](maxPlans)}
+	for i := range v.shards {
+		v.shards[i].init(cfg.Size>>shardBits, maxNegatives>>shardBits)
+	}
+	return v
+}
+
+// Verify returns who stands behind a credential, an access token or an API
+// key, used from an address at now. The principal is shared: nobody changes
+// it. A credential that is malformed, unknown, expired, revoked or of a
+// suspended or deleted account is ErrInvalidToken; a good key used from
+// another address than it allows is ErrIPNotAllowed; ErrUnavailable means that
+// nobody can tell at the moment.
+//
+// Concurrent calls for one credential that is not remembered are one look-up.
+// A change that was committed through the door before Verify was called is
+// never overlooked, whatever was remembered or under way.
+func (v *Verifier) Verify(ctx context.Context, credential string, ip netip.Addr, now time.Time) (*Principal, error) {
+	if len(credential) > maxTokenBytes {
+		return nil, invalidToken()
+	}
+	hash := maphash.String(v.seed, credential)
+	s := &v.shards[hash>>(64-shardBits)]
+	for {
+		if d := v.remembered(s, hash, credential, now); d != nil {
+			return v.answer(d, ip, now)
+		}
+		f, leads := s.board(hash, credential)
+		if leads {
+			d, err := v.lead(ctx, s, f, now)
+			if err != nil {
+				return nil, err
+			}
+			return v.answer(d, ip, now)
+		}
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			return nil, store.Unavailable(ctx.Err())
+		}
+		if f.err != nil {
+			return nil, f.err
+		}
+		// The look-up may have begun before this request did: what it found
+		// counts only if nothing has changed since. Else look again.
+		if f.verdict != nil && f.verdict.holds(now, v.cfg.Versions) {
+			return v.answer(f.verdict, ip, now)
+		}
+	}
+}
+
+// remembered returns a verdict that still holds, or nil.
+func (v *Verifier) remembered(s *shard, hash uint64, credential string, now time.Time) *verdict {
+	if !v.cfg.Fresh(now) {
+		return nil
+	}
+	for _, cache := range [...]*lru.Cache[uint64, *verdict]{s.good, s.bad} {
+		// The index is a keyed hash that nobody outside can aim at; the
+		// comparison makes a chance collision a miss.
+		if d, ok := cache.Get(hash); ok && d.credential == credential && d.holds(now, v.cfg.Versions) {
+			return d
+		}
+	}
+	return nil
+}
+
+// answer applies what differs from request to request.
+func (v *Verifier) answer(d *verdict, ip netip.Addr, now time.Time) (*Principal, error) {
+	p := d.principal
+	if p == nil {
+		return nil, invalidToken()
+	}
+	if !d.admits(ip) {
+		return nil, store.Errorf(store.ErrIPNotAllowed, "The key may not be used from this address.")
+	}
+	if p.KeyID != "" && v.cfg.OnKeyUse != nil {
+		second := now.Unix()
+		if last := d.noted.Load(); last != second && d.noted.CompareAndSwap(last, second) {
+			v.cfg.OnKeyUse(p.KeyID, now)
+		}
+	}
+	return p, nil
+}
+
+// lead makes the verdict for everybody aboard and remembers it.
+func (v *Verifier) lead(ctx context.Context, s *shard, f *flight, now time.Time) (*verdict, error) {
+	defer s.land(f)
+	d, err := v.examine(ctx, f.credential, now)
+	if err != nil {
+		err = unavailable(err)
+		if ctx.Err() == nil {
+			f.err = err
+		} // else only this caller is gone, and another one aboard leads
+		return nil, err
+	}
+	f.verdict = d
+	s.remember(f.hash, d)
+	return d, nil
+}
+
+// examine makes a verdict and finds the basis it rests on.
+//
+// The counters must be read before the database: then a change that commits in
+// between makes the verdict stale from the start. But which counters is known
+// only from the database. So they are read afterwards, and taken when nothing
+// at all has changed meanwhile; else the database is asked again, now that
+// they are known.
+func (v *Verifier) examine(ctx context.Context, credential string, now time.Time) (*verdict, error) {
+	proof, ok := v.prove(credential)
+	if !ok {
+		return &verdict{credential: credential, expires: now.Add(v.cfg.NegativeTTL), basis: basisOf(v.cfg.Versions, [3]uint32{})}, nil
+	}
+	var before basis
+	for attempt := 1; ; attempt++ {
+		changes := v.cfg.Versions.Changes()
+		before = basisOf(v.cfg.Versions, before.stripes)
+		d, err := v.look(ctx, proof, now)
+		if err != nil {
+			return nil, err
+		}
+		d.credential = credential
+		if d.basis.stripes == before.stripes {
+			d.basis = before
+			return d, nil
+		}
+		before = basisOf(v.cfg.Versions, d.basis.stripes)
+		if v.cfg.Versions.Changes() == changes {
+			d.basis = before
+			return d, nil
+		}
+		if attempt == fillAttempts {
+			d.expires = now
+			return d, nil
+		}
+	}
+}
+
+// proof is what can be told of a credential without the database.
+type proof struct {
+	key    bool
+	hash   [32]byte // of an API key
+	claims Claims   // of a token
+}
+
+func (v *Verifier) prove(credential string) (proof, bool) {
+	if strings.HasPrefix(credential, v.cfg.KeyPrefix) {
+		err := ParseAPIKey(v.cfg.KeyPrefix, credential)
+		return proof{key: true, hash: HashSecret(credential)}, err == nil
+	}
+	claims, err := v.cfg.Tokens.Verify(credential)
+	return proof{claims: claims}, err == nil && claims.Kind == KindUser
+}
+
+// look asks the database. The verdict's basis has its stripes only.
+func (v *Verifier) look(ctx context.Context, p proof, now time.Time) (*verdict, error) {
+	d := &verdict{expires: now.Add(v.cfg.TTL)}
+	var user store.User
+	var err error
+	if p.key {
+		user, err = v.lookKey(ctx, d, p.hash, now)
+	} else {
+		user, err = v.lookSession(ctx, d, p.claims, now)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if d.principal == nil || user.SuspendedAt(now) {
+		d.principal = nil
+		d.expires = now.Add(v.cfg.NegativeTTL)
+		return d, nil
+	}
+	return d, v.describe(ctx, d, user, now)
+}
+
+func (v *Verifier) lookSession(ctx context.Context, d *verdict, claims Claims, now time.Time) (store.User, error) {
+	d.basis.stripes[0] = version.Stripe(store.UserVersion(claims.Subject))
+	d.basis.stripes[1] = version.Stripe(store.SessionVersion(claims.SessionID))
+	session, user, err := v.cfg.Store.SessionWithUser(ctx, claims.SessionID)
+	if errors.Is(err, store.ErrNotFound) {
+		return user, nil
+	}
+	if err != nil {
+		return user, err
+	}
+	if session.Live(now) && session.Subject == claims.Subject && Kind(session.Kind) == claims.Kind {
+		d.principal = &Principal{SessionID: session.ID, AllScopes: true}
+		d.endBy(claims.ExpiresAt.Add(tokenLeeway))
+		d.endBy(session.ExpiresAt)
+		d.endBy(session.IdleUntil)
+	}
+	return user, nil
+}
+
+func (v *Verifier) lookKey(ctx context.Context, d *verdict, hash [32]byte, now time.Time) (store.User, error) {
+	key, user, err := v.cfg.Store.APIKeyWithUser(ctx, hash)
+	if errors.Is(err, store.ErrNotFound) {
+		return user, nil
+	}
+	if err != nil {
+		return user, err
+	}
+	d.basis.stripes[0] = version.Stripe(store.UserVersion(user.ID))
+	d.basis.stripes[1] = version.Stripe(store.KeyVersion(key.ID))
+	if key.StatusAt(now) == store.Active {
+		own, _ := ratelimit.ParseRate(key.RateLimit) // zero for none
+		d.principal = &Principal{KeyID: key.ID, KeyFamily: key.Family, Scopes: key.Scopes, Limits: key.Limits, Rate: own}
+		d.addrs = parsePrefixes(key.AllowedIPs)
+		d.endBy(key.ExpiresAt)
+	}
+	return user, nil
+}
+
+// describe adds what the account says of the principal.
+func (v *Verifier) describe(ctx context.Context, d *verdict, user store.User, now time.Time) error {
+	d.basis.stripes[2] = version.Stripe(store.PlanVersion(user.Plan))
+	rate, err := v.rateOf(ctx, user.Plan, now)
+	if err != nil {
+		return err
+	}
+	p := d.principal
+	p.Subject, p.Kind, p.Username = user.ID, KindUser, user.Username
+	p.Plan, p.Zone = user.Plan, user.Zone
+	p.Rate = effectiveRate(p.Rate, rate, v.cfg.Rate)
+	return nil
+}
+
+// effectiveRate is a key's own rate, but never above the plan's or else the
+// configured one: a user does not escape his rate by making a key.
+func effectiveRate(own, plan, configured ratelimit.Rate) ratelimit.Rate {
+	most := cmp.Or(plan, configured)
+	switch {
+	case !own.Valid():
+		return plan
+	case !most.Valid():
+		return own
+	default:
+		return slower(own, most)
+	}
+}
+
+// planRate is the remembered rate of one plan.
+type planRate struct {
+	rate    ratelimit.Rate
+	basis   basis
+	expires time.Time
+}
+
+// rateOf returns the rate of a plan, zero when it has none or does not exist.
+func (v *Verifier) rateOf(ctx context.Context, plan string, now time.Time) (ratelimit.Rate, error) {
+	r, ok := v.plans.Get(plan)
+	if ok && now.Before(r.expires) && r.basis.holds(v.cfg.Versions) && v.cfg.Fresh(now) {
+		return r.rate, nil
+	}
+	r = planRate{
+		basis:   basisOf(v.cfg.Versions, [3]uint32{version.Stripe(store.PlanVersion(plan))}),
+		expires: now.Add(v.cfg.TTL),
+	}
+	found, err := v.cfg.Store.PlanGet(ctx, plan)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return ratelimit.Rate{}, err
+	}
+	r.rate, _ = ratelimit.ParseRate(found.RateLimit) // zero for none
+	v.plans.Add(plan, r)
+	return r.rate, nil
+}
+
+// unavailable makes a fault of the database an answer to send.
+func unavailable(err error) error {
+	if errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrClosed) {
+		return err
+	}
+	return store.Unavailable(err)
+}
