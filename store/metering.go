@@ -75,7 +75,7 @@ type Counter struct {
 	Subject string // id of a user, or of a key's family
 	Meter   string
 	Window  Window
-	Start   time.Time // first instant of the window
+	Start   time.Time // names the window: its first local day, as midnight UTC of that date
 }
 
 // CounterLimit is a counter with the limit it is held against.

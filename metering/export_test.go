@@ -1,0 +1,14 @@
+package metering
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/usermgmt/usermgmt/store"
+)
+
+// WindowAt is the arithmetic of windows by itself.
+func WindowAt(w store.Window, zone store.Zone, now time.Time) (name, end time.Time) {
+	l := locations{logger: slog.New(slog.DiscardHandler)}
+	return windowAt(w, zone, l.load, now)
+}

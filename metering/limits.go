@@ -1,0 +1,55 @@
+package metering
+
+import (
+	"slices"
+	"time"
+
+	"github.com/usermgmt/usermgmt/authn"
+	"github.com/usermgmt/usermgmt/store"
+)
+
+// counters returns what a unit of a meter counts against: each limit of the
+// plan under the user, each limit of the key under the key's family, and the
+// user's day in any case, so that usage can be shown where nothing is limited.
+func (s *Service) counters(p authn.Principal, plan store.Plan, meter string, now time.Time) []store.CounterLimit {
+	var all []store.CounterLimit
+	add := func(subject string, l store.Limit) {
+		if l.Meter != meter {
+			return
+		}
+		name, end := windowAt(l.Window, p.Zone, s.locations.load, now)
+		c := store.CounterLimit{
+			Counter: store.Counter{Subject: subject, Meter: meter, Window: l.Window, Start: name},
+			Limit:   l.Limit,
+			End:     end,
+		}
+		same := slices.IndexFunc(all, func(other store.CounterLimit) bool { return other.Counter == c.Counter })
+		if same < 0 {
+			all = append(all, c)
+			return
+		}
+		all[same].Limit = stricter(all[same].Limit, c.Limit)
+	}
+	for _, l := range plan.Limits {
+		add(p.Subject, l)
+	}
+	add(p.Subject, store.Limit{Meter: meter, Window: store.Day, Limit: store.Unlimited})
+	if p.KeyFamily != "" {
+		for _, l := range p.Limits {
+			add(p.KeyFamily, l)
+		}
+	}
+	return all
+}
+
+// stricter returns the limit that admits less.
+func stricter(a, b int64) int64 {
+	switch {
+	case a == store.Unlimited:
+		return b
+	case b == store.Unlimited:
+		return a
+	default:
+		return min(a, b)
+	}
+}
