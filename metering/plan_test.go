@@ -10,6 +10,14 @@ import (
 	"github.com/usermgmt/usermgmt/store"
 )
 
+// put changes a plan behind the service's back.
+func (b *bench) put(t *testing.T, p store.Plan) {
+	t.Helper()
+	if err := b.store.PlanUpdate(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestTheDefaultPlanFollowsTheConfigurationUntilEdited(t *testing.T) {
 	t.Parallel()
 	b := open(t, daily(10))
@@ -31,7 +39,7 @@ func TestTheDefaultPlanFollowsTheConfigurationUntilEdited(t *testing.T) {
 	}
 
 	plan.FromConfig, plan.Limits = false, []store.Limit{daily(30)}
-	b.store.PlanUpdate(t.Context(), plan)
+	b.put(t, plan)
 	b.start(t, daily(40))
 	if err := b.EnsureDefaultPlan(t.Context()); err != nil {
 		t.Fatal(err)
@@ -41,7 +49,7 @@ func TestTheDefaultPlanFollowsTheConfigurationUntilEdited(t *testing.T) {
 	}
 
 	var actions []string
-	for _, c := range b.store.audit {
+	for _, c := range b.trail.changes {
 		actions = append(actions, c.Action+" "+c.Target.ID+" "+strings.Join(c.Affects, ","))
 	}
 	if want := "plan.create free plan:free; plan.update free plan:free"; strings.Join(actions, "; ") != want {
@@ -64,13 +72,13 @@ func TestAChangedPlanCountsAtOnce(t *testing.T) {
 	if _, err := b.reserve(t, ann); !errors.Is(err, store.ErrQuotaExceeded) {
 		t.Errorf("a caller changed the plan that is kept: %v", err)
 	}
-	b.store.PlanUpdate(t.Context(), plan)
+	b.put(t, plan)
 	b.versions.Bump(store.PlanVersion("free"))
 	b.mustReserve(t, ann)
 
 	// Another instance's change whose news are lost is seen within 5 seconds.
 	plan.Limits = []store.Limit{daily(3)}
-	b.store.PlanUpdate(t.Context(), plan)
+	b.put(t, plan)
 	b.now = b.now.Add(5 * time.Second)
 	b.mustReserve(t, ann)
 }
@@ -78,7 +86,9 @@ func TestAChangedPlanCountsAtOnce(t *testing.T) {
 func TestOnInterrupt(t *testing.T) {
 	t.Parallel()
 	b := open(t)
-	b.store.PlanInsert(t.Context(), store.Plan{ID: "strict", OnInterrupt: store.ChargeEstimate})
+	if err := b.store.PlanInsert(t.Context(), store.Plan{ID: "strict", OnInterrupt: store.ChargeEstimate}); err != nil {
+		t.Fatal(err)
+	}
 	for plan, want := range map[string]store.Interruption{
 		"free":   store.ChargeDelivered,
 		"strict": store.ChargeEstimate,

@@ -1,0 +1,77 @@
+package metering_test
+
+import (
+	"context"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/usermgmt/usermgmt/store"
+	"github.com/usermgmt/usermgmt/store/sqlite"
+)
+
+// tap is a store that counts what a test asks about, and can be made to fail
+// or to wait.
+type tap struct {
+	store.Store
+	gate chan struct{} // when set, a batch of reserves waits for a token
+
+	mu      sync.Mutex
+	fail    error
+	reads   int // of plans
+	batches int // of reserves
+}
+
+// openStore opens the database of a folder.
+func openStore(t *testing.T, folder string) *tap {
+	t.Helper()
+	db, err := sqlite.Open(t.Context(), filepath.Join(folder, "usermgmt.db"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return &tap{Store: db}
+}
+
+func (s *tap) failWith(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fail = err
+}
+
+func (s *tap) PlanGet(ctx context.Context, id string) (store.Plan, error) {
+	s.mu.Lock()
+	s.reads++
+	err := s.fail
+	s.mu.Unlock()
+	if err != nil {
+		return store.Plan{}, err
+	}
+	return s.Store.PlanGet(ctx, id)
+}
+
+func (s *tap) MeterReserve(ctx context.Context, batch []store.Reserve) ([]store.ReserveResult, error) {
+	if s.gate != nil {
+		select {
+		case <-s.gate:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	s.mu.Lock()
+	s.batches++
+	err := s.fail
+	s.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	return s.Store.MeterReserve(ctx, batch)
+}
+
+// trail keeps the changes that were recorded.
+type trail struct{ changes []store.Change }
+
+func (tr *trail) Append(_ context.Context, _ store.Queries, c store.Change) error {
+	tr.changes = append(tr.changes, c)
+	return nil
+}
