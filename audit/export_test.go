@@ -1,0 +1,8 @@
+package audit
+
+// What tests count against.
+const (
+	QueueSize = queueSize
+	CrowdFrom = crowdFrom
+	CrowdSize = crowdSize
+)
