@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,6 +19,7 @@ import (
 
 	"github.com/usermgmt/usermgmt/messagelog"
 	"github.com/usermgmt/usermgmt/store"
+	"github.com/usermgmt/usermgmt/store/sqlite"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -24,23 +28,26 @@ var noon = time.Date(2026, 3, 29, 12, 0, 0, 123456789, time.UTC)
 
 func clock() time.Time { return noon }
 
-// memory is a MessageStore that keeps its promises in a map.
-type memory struct {
-	store.MessageStore
-
-	mu      sync.Mutex
+// tap is a store that counts transactions, and can be made to fail or to wait.
+type tap struct {
+	store.Store
 	gate    chan struct{} // when set, an append waits for a token or its context
 	fail    error
-	byID    map[string]store.Message
-	seqs    map[string]int64
-	batches int
+	batches atomic.Int64
 }
 
-func newMemory() *memory {
-	return &memory{MessageStore: store.Base{}, byID: map[string]store.Message{}, seqs: map[string]int64{}}
+// openStore opens the database of a folder.
+func openStore(t *testing.T, folder string) *tap {
+	t.Helper()
+	db, err := sqlite.Open(t.Context(), filepath.Join(folder, "usermgmt.db"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return &tap{Store: db}
 }
 
-func (s *memory) MessageAppend(ctx context.Context, batch []store.Message) ([]store.Message, error) {
+func (s *tap) MessageAppend(ctx context.Context, batch []store.Message) ([]store.Message, error) {
 	if s.gate != nil {
 		select {
 		case <-s.gate:
@@ -48,38 +55,11 @@ func (s *memory) MessageAppend(ctx context.Context, batch []store.Message) ([]st
 			return nil, ctx.Err()
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.batches++
+	s.batches.Add(1)
 	if s.fail != nil {
 		return nil, s.fail
 	}
-	for _, m := range batch {
-		if old, ok := s.byID[m.ID]; ok && old.UserID != m.UserID {
-			return nil, store.ErrConflict
-		}
-	}
-	out := make([]store.Message, len(batch))
-	for i, m := range batch {
-		if old, ok := s.byID[m.ID]; ok {
-			out[i] = old
-			continue
-		}
-		conversation := m.UserID + "/" + m.ConversationID
-		s.seqs[conversation]++
-		m.Seq = s.seqs[conversation]
-		s.byID[m.ID], out[i] = m, m
-	}
-	return out, nil
-}
-
-func (s *memory) MessageGet(_ context.Context, userID, id string) (store.Message, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if m, ok := s.byID[id]; ok && m.UserID == userID {
-		return m, nil
-	}
-	return store.Message{}, store.ErrNotFound
+	return s.Store.MessageAppend(ctx, batch)
 }
 
 func open(t *testing.T, s store.MessageStore) *messagelog.Log {
@@ -101,7 +81,7 @@ func chat() store.Message {
 
 func TestAppendFillsInWhatWasLeftOut(t *testing.T) {
 	t.Parallel()
-	log := open(t, newMemory())
+	log := open(t, openStore(t, t.TempDir()))
 	got, err := log.Append(t.Context(), chat())
 	if err != nil {
 		t.Fatal(err)
@@ -135,7 +115,7 @@ func TestAppendFillsInWhatWasLeftOut(t *testing.T) {
 
 func TestAppendingAnIDAgainIsHarmless(t *testing.T) {
 	t.Parallel()
-	log := open(t, newMemory())
+	log := open(t, openStore(t, t.TempDir()))
 	m := chat()
 	m.ID = "mine-1"
 	first, err := log.Append(t.Context(), m)
@@ -155,6 +135,7 @@ func TestAppendingAnIDAgainIsHarmless(t *testing.T) {
 func TestAppendRefuses(t *testing.T) {
 	t.Parallel()
 	const secret = "the-rejected-value"
+	log := open(t, openStore(t, t.TempDir()))
 	for field, spoil := range map[string]func(m *store.Message){
 		"id":              func(m *store.Message) { m.ID = secret + " x" },
 		"user_id":         func(m *store.Message) { m.UserID = "" },
@@ -171,10 +152,9 @@ func TestAppendRefuses(t *testing.T) {
 		"response":        func(m *store.Message) { m.Response = json.RawMessage(`{"role":"` + secret + `"}`) },
 	} {
 		t.Run(field, func(t *testing.T) {
-			t.Parallel()
 			m := chat()
 			spoil(&m)
-			_, err := open(t, newMemory()).Append(t.Context(), m)
+			_, err := log.Append(t.Context(), m)
 			e, ok := errors.AsType[*store.Error](err)
 			if !ok || e.Code != store.ErrValidation || len(e.Fields) != 1 || e.Fields[0].Field != field {
 				t.Fatalf("Append = %v, want ErrValidation of %s", err, field)
@@ -188,6 +168,7 @@ func TestAppendRefuses(t *testing.T) {
 
 func TestTurns(t *testing.T) {
 	t.Parallel()
+	log := open(t, openStore(t, t.TempDir()))
 	for raw, want := range map[string]string{
 		"":                                       "[]",
 		"[]":                                     "[]",
@@ -208,11 +189,18 @@ func TestTurns(t *testing.T) {
 	} {
 		m := chat()
 		m.Request = json.RawMessage(raw)
-		got, err := open(t, newMemory()).Append(t.Context(), m)
+		got, err := log.Append(t.Context(), m)
 		if ok := err == nil; ok != (want != "") || ok && string(got.Request) != want {
 			t.Errorf("%s is stored as %s, %v; want %s", raw, got.Request, err, want)
 		}
 	}
+}
+
+// echo is a store that takes everything and keeps nothing.
+type echo struct{ store.Base }
+
+func (echo) MessageAppend(_ context.Context, batch []store.Message) ([]store.Message, error) {
+	return batch, nil
 }
 
 func FuzzAppend(f *testing.F) {
@@ -221,7 +209,7 @@ func FuzzAppend(f *testing.F) {
 	f.Fuzz(func(t *testing.T, turns, metadata string) {
 		m := chat()
 		m.Request, m.Metadata = json.RawMessage(turns), json.RawMessage(metadata)
-		log := messagelog.New(messagelog.Config{Store: newMemory(), Clock: clock})
+		log := messagelog.New(messagelog.Config{Store: echo{}, Clock: clock})
 		defer log.Close()
 		first, err := log.Append(t.Context(), m)
 		if err != nil {
@@ -241,7 +229,7 @@ func FuzzAppend(f *testing.F) {
 func TestCallersShareTransactions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newMemory()
+		s := openStore(t, t.TempDir())
 		s.gate = make(chan struct{})
 		log := messagelog.New(messagelog.Config{Store: s, Clock: clock})
 		var wg sync.WaitGroup
@@ -258,18 +246,53 @@ func TestCallersShareTransactions(t *testing.T) {
 		close(s.gate)
 		wg.Wait()
 		log.Close()
-		if s.batches > 3 {
-			t.Errorf("%d transactions for 100 messages at once", s.batches)
-		}
-		if s.seqs["usr_1/c1"] != 100 {
-			t.Errorf("the conversation has %d messages, want 100", s.seqs["usr_1/c1"])
+		if n := s.batches.Load(); n > 3 {
+			t.Errorf("%d transactions for 100 messages at once", n)
 		}
 	})
 }
 
+// What was acknowledged is there after a restart, once, and the conversations
+// have no gaps.
+func TestCase_AU_07_WhatWasAcknowledgedIsThere(t *testing.T) {
+	t.Parallel()
+	const conversations, each = 8, 25
+	folder := t.TempDir()
+	log := open(t, openStore(t, folder))
+	var wg sync.WaitGroup
+	for i := range conversations * each {
+		wg.Go(func() {
+			m := chat()
+			m.ConversationID = fmt.Sprint("c-", i%conversations)
+			if _, err := log.Append(t.Context(), m); err != nil {
+				t.Errorf("Append: %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	log.Close()
+
+	after := open(t, openStore(t, folder))
+	for i := range conversations {
+		filter := store.MessageFilter{UserID: "usr_1", ConversationID: fmt.Sprint("c-", i)}
+		list, err := after.List(t.Context(), filter, store.Page{Limit: store.MaxLimit})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var seqs []int64
+		for _, m := range list.Items {
+			seqs = append(seqs, m.Seq)
+		}
+		slices.Sort(seqs)
+		if len(seqs) != each || seqs[0] != 1 || len(slices.Compact(seqs)) != each || seqs[each-1] != each {
+			t.Errorf("conversation %d has the places %v, want 1 to %d", i, seqs, each)
+		}
+	}
+}
+
 func TestAHangUpDoesNotCancel(t *testing.T) {
 	t.Parallel()
-	log := open(t, newMemory())
+	log := open(t, openStore(t, t.TempDir()))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	got, err := log.Append(ctx, chat())
@@ -284,7 +307,7 @@ func TestAHangUpDoesNotCancel(t *testing.T) {
 func TestAStoreThatHangsIsUnavailable(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newMemory()
+		s := openStore(t, t.TempDir())
 		s.gate = make(chan struct{})
 		log := messagelog.New(messagelog.Config{Store: s, Clock: clock})
 		defer log.Close()
@@ -304,7 +327,7 @@ func TestAStoreThatHangsIsUnavailable(t *testing.T) {
 
 func TestAFaultIsTheCallersToSee(t *testing.T) {
 	t.Parallel()
-	s := newMemory()
+	s := openStore(t, t.TempDir())
 	s.fail = store.Unavailable(errors.New("disk full"))
 	if _, err := open(t, s).Append(t.Context(), chat()); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("Append = %v, want ErrUnavailable", err)
@@ -314,7 +337,7 @@ func TestAFaultIsTheCallersToSee(t *testing.T) {
 func TestCloseStoresWhatWasAccepted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newMemory()
+		s := openStore(t, t.TempDir())
 		s.gate = make(chan struct{})
 		log := messagelog.New(messagelog.Config{Store: s, Clock: clock})
 		done := make(chan error, 1)

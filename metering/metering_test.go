@@ -35,13 +35,13 @@ type bench struct {
 }
 
 // open makes a service whose default plan has the given limits.
-func open(t *testing.T, limits ...store.Limit) *bench {
+func open(t testing.TB, limits ...store.Limit) *bench {
 	t.Helper()
 	return openIn(t, t.TempDir(), limits...)
 }
 
 // openIn does so on the database of a folder, as one of several instances.
-func openIn(t *testing.T, folder string, limits ...store.Limit) *bench {
+func openIn(t testing.TB, folder string, limits ...store.Limit) *bench {
 	t.Helper()
 	b := &bench{store: openStore(t, folder), versions: version.New(), now: noon}
 	b.start(t, limits...)
@@ -52,7 +52,7 @@ func openIn(t *testing.T, folder string, limits ...store.Limit) *bench {
 }
 
 // start makes another service over the same store.
-func (b *bench) start(t *testing.T, limits ...store.Limit) {
+func (b *bench) start(t testing.TB, limits ...store.Limit) {
 	t.Helper()
 	clock := func() time.Time { return b.now }
 	service, err := metering.New(metering.Config{

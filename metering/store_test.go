@@ -23,7 +23,7 @@ type tap struct {
 }
 
 // openStore opens the database of a folder.
-func openStore(t *testing.T, folder string) *tap {
+func openStore(t testing.TB, folder string) *tap {
 	t.Helper()
 	db, err := sqlite.Open(t.Context(), filepath.Join(folder, "usermgmt.db"), nil)
 	if err != nil {
