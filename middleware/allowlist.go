@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"fmt"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -35,7 +36,9 @@ type AllowlistConfig struct {
 // it, the peer's; a request whose address is not known is refused as soon as
 // either list has an entry. It panics when a fixed network is not valid.
 func Allowlist(list AllowlistConfig) func(http.Handler) http.Handler {
-	mustBeNetworks("Allowlist", list.Prefixes)
+	if i := slices.IndexFunc(list.Prefixes, func(p netip.Prefix) bool { return !isNetwork(p) }); i >= 0 {
+		panic(fmt.Sprintf("middleware.Allowlist: network %d is not valid", i+1))
+	}
 	list.Prefixes = slices.Clone(list.Prefixes)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -38,8 +38,8 @@ func ParseTrustedProxies(csv string) (TrustedProxies, error) {
 			continue
 		}
 		p, err := ParsePrefix(entry)
-		if err == nil && p.Bits() == 0 {
-			err = errors.New("trusts every address")
+		if err == nil {
+			err = checkTrusted(p)
 		}
 		if err != nil {
 			return TrustedProxies{}, fmt.Errorf("entry %d: %w", i+1, err)
@@ -47,6 +47,27 @@ func ParseTrustedProxies(csv string) (TrustedProxies, error) {
 		t.Prefixes = append(t.Prefixes, p)
 	}
 	return t, nil
+}
+
+// Validate checks networks that were given in code by the rules of
+// ParseTrustedProxies.
+func (t TrustedProxies) Validate() error {
+	for i, p := range t.Prefixes {
+		if err := checkTrusted(p); err != nil {
+			return fmt.Errorf("entry %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+func checkTrusted(p netip.Prefix) error {
+	switch {
+	case !isNetwork(p):
+		return errNotPrefix
+	case p.Bits() == 0:
+		return errors.New("trusts every address")
+	}
+	return nil
 }
 
 // ResolveClientIP finds the address of the client behind a request. Read it with
@@ -83,11 +104,8 @@ func ParseTrustedProxies(csv string) (TrustedProxies, error) {
 //
 // ResolveClientIP panics when a network is not valid or holds every address.
 func ResolveClientIP(trusted TrustedProxies) func(http.Handler) http.Handler {
-	mustBeNetworks("ResolveClientIP", trusted.Prefixes)
-	for i, p := range trusted.Prefixes {
-		if p.Bits() == 0 {
-			panic(fmt.Sprintf("middleware.ResolveClientIP: network %d trusts every address", i+1))
-		}
+	if err := trusted.Validate(); err != nil {
+		panic("middleware.ResolveClientIP: " + err.Error())
 	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

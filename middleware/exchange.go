@@ -22,7 +22,8 @@ type exchange struct {
 	requestID string
 	clientIP  netip.Addr
 	subject   string
-	spent     []string // names of the rate limits that counted this request
+	spent     []string  // names of the rate limits that counted this request
+	room      [3]string // what spent begins in, so that a few limits cost nothing
 }
 
 type exchangeKey struct{}
@@ -89,6 +90,9 @@ func (e *exchange) spend(limit string) bool {
 	defer e.mu.Unlock()
 	if slices.Contains(e.spent, limit) {
 		return false
+	}
+	if e.spent == nil {
+		e.spent = e.room[:0]
 	}
 	e.spent = append(e.spent, limit)
 	return true

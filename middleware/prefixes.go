@@ -68,11 +68,6 @@ func ParsePrefix(s string) (netip.Prefix, error) {
 	return p.Masked(), nil
 }
 
-// mustBeNetworks panics when a list given in code holds what can never match.
-func mustBeNetworks(constructor string, prefixes []netip.Prefix) {
-	for i, p := range prefixes {
-		if !p.IsValid() || p.Addr().Is4In6() {
-			panic(fmt.Sprintf("middleware.%s: network %d is not valid", constructor, i+1))
-		}
-	}
-}
+// isNetwork reports whether p can match an address in the form in which
+// addresses are compared.
+func isNetwork(p netip.Prefix) bool { return p.IsValid() && !p.Addr().Is4In6() }

@@ -65,7 +65,14 @@ func RateLimitByPrincipal(cfg RateLimitConfig) func(http.Handler) http.Handler {
 		if !ok {
 			return ratelimit.Key{}, ratelimit.Rate{}, false
 		}
-		return ratelimit.NameKey(cfg.Space, cmp.Or(p.KeyFamily, p.Subject)), cmp.Or(p.Rate, cfg.Rate), true
+		name, rate := p.Subject, cfg.Rate
+		if p.KeyFamily != "" {
+			name = p.KeyFamily
+		}
+		if p.Rate != (ratelimit.Rate{}) {
+			rate = p.Rate
+		}
+		return ratelimit.NameKey(cfg.Space, name), rate, true
 	})
 }
 

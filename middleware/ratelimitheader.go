@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -9,36 +10,45 @@ import (
 	"github.com/usermgmt/usermgmt/store"
 )
 
+// The fields in the form in which http.Header keeps them, which saves making
+// it on each request.
+var (
+	policyField = http.CanonicalHeaderKey(ratelimit.PolicyHeader)
+	limitField  = http.CanonicalHeaderKey(ratelimit.LimitHeader)
+)
+
 // setLimit puts a policy and what is left of it on the answer, beside policies
 // of other names and in place of one of the same name. All stand in one line,
 // since many clients read only the first.
 func setLimit(h http.Header, item ratelimit.Item) {
-	setMember(h, ratelimit.PolicyHeader, ratelimit.PolicyField(item))
-	setMember(h, ratelimit.LimitHeader, ratelimit.LimitField(item))
+	setMember(h, policyField, ratelimit.PolicyField(item))
+	setMember(h, limitField, ratelimit.LimitField(item))
 }
 
 func setMember(h http.Header, field, member string) {
-	old := h.Get(field)
-	if old == "" {
-		h.Set(field, member)
+	if len(h[field]) == 0 {
+		h[field] = []string{member}
 		return
 	}
-	name, _, _ := strings.Cut(member, ";")
-	members := strings.Split(old, ", ")
-	for i := range members {
-		if strings.HasPrefix(members[i], name+";") {
-			members[i] = member
-			member = ""
-		}
+	line := &h[field][0]
+	name := member[:strings.IndexByte(member, ';')+1]
+	if !strings.Contains(*line, ", ") && strings.HasPrefix(*line, name) {
+		*line = member // the limit of the address gives way to the principal's
+		return
 	}
-	if member != "" {
+	members := strings.Split(*line, ", ")
+	i := slices.IndexFunc(members, func(m string) bool { return strings.HasPrefix(m, name) })
+	if i < 0 {
 		members = append(members, member)
+	} else {
+		members[i] = member
 	}
-	h.Set(field, strings.Join(members, ", "))
+	*line = strings.Join(members, ", ")
 }
 
 // setQuota puts the limits that counters are held against on the answer, named
-// after meter and window: conversations-day. Where a user's and a key's limit
+// after meter and window, conversations-day, or after the meter alone where it
+// has no window, credits. Where a user's and a key's limit
 // share a name, the one with less left stands for both.
 func setQuota(h http.Header, counters []store.CounterState, now time.Time) {
 	tightest := make(map[string]int64, len(counters))
@@ -46,7 +56,10 @@ func setQuota(h http.Header, counters []store.CounterState, now time.Time) {
 		if c.Limit == store.Unlimited {
 			continue
 		}
-		policy := c.Meter + "-" + string(c.Window)
+		policy := c.Meter
+		if c.Window != "" {
+			policy += "-" + string(c.Window)
+		}
 		if least, ok := tightest[policy]; ok && least <= c.Remaining() {
 			continue
 		}
