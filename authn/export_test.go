@@ -1,7 +1,9 @@
 package authn
 
 import (
+	"hash/maphash"
 	"testing"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -23,4 +25,24 @@ func (h *Hasher) Waiting() int64 { return h.gate.waiting.Load() }
 func VerifyCompact(token string, method jwt.SigningMethod, key any) bool {
 	c, ok := splitCompact(token)
 	return ok && c.verifies(method, key)
+}
+
+// LookUpSlowly leads a look-up for the credential, and calls between when the
+// verdict is made but nobody knows of it yet.
+func (v *Verifier) LookUpSlowly(t *testing.T, credential string, now time.Time, between func()) {
+	t.Helper()
+	hash := maphash.String(v.seed, credential)
+	s := &v.shards[hash>>(64-shardBits)]
+	f, leads := s.board(hash, credential)
+	if !leads {
+		t.Fatal("somebody else leads")
+	}
+	defer s.land(f)
+	d, err := v.examine(t.Context(), credential, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	between()
+	f.verdict = d
+	s.remember(hash, d)
 }

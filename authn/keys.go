@@ -202,7 +202,7 @@ func (k *Keys) Rotate(ctx context.Context, actor store.Actor, creator Principal,
 		} else if end := tx.c.At.Add(grace); after.ExpiresAt.IsZero() || end.Before(after.ExpiresAt) {
 			after.ExpiresAt = end
 		}
-		if err := tx.write(ctx, "key.rotate", before, after); err != nil {
+		if err := tx.q.APIKeyUpdate(ctx, after); err != nil {
 			return err
 		}
 		made = before
@@ -210,7 +210,9 @@ func (k *Keys) Rotate(ctx context.Context, actor store.Actor, creator Principal,
 		if err := tx.insert(ctx, &made, secret); err != nil {
 			return err
 		}
-		tx.c.Changes["successor"] = store.Diff{To: made.ID}
+		changes := diffKeys(before, after)
+		changes["successor"] = store.Diff{To: made.ID}
+		tx.record("key.rotate", before.ID, changes)
 		return nil
 	})
 	return made, secret, err

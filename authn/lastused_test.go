@@ -1,0 +1,127 @@
+package authn_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/usermgmt/usermgmt/authn"
+	"github.com/usermgmt/usermgmt/store"
+)
+
+// useStore collects the writes of last uses.
+type useStore struct {
+	store.Base
+	mu     sync.Mutex
+	writes [][]store.KeyUse
+	err    error
+}
+
+func (s *useStore) APIKeyUsed(_ context.Context, uses []store.KeyUse) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.writes = append(s.writes, uses)
+	}
+	return s.err
+}
+
+func (s *useStore) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = err
+}
+
+func (s *useStore) take() [][]store.KeyUse {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	writes := s.writes
+	s.writes = nil
+	return writes
+}
+
+func TestUsesAreWrittenOnceAMinute(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &useStore{}
+		u := authn.NewKeyUses(authn.KeyUsesConfig{Store: s})
+		for i := range 100 {
+			u.Note("key_b", noon.Add(time.Duration(i)*time.Second))
+			u.Note("key_a", noon)
+			u.Note("key_b", noon) // later calls may carry earlier times
+		}
+		time.Sleep(59 * time.Second) // the bubble's clock
+		if got := s.take(); len(got) != 0 {
+			t.Errorf("written within the minute: %v", got)
+		}
+		time.Sleep(2 * time.Second)
+		want := []store.KeyUse{{ID: "key_a", At: noon}, {ID: "key_b", At: noon.Add(99 * time.Second)}}
+		if got := s.take(); len(got) != 1 || !slices.Equal(got[0], want) {
+			t.Errorf("written %v, want %v in one write", got, want)
+		}
+		time.Sleep(5 * time.Minute)
+		if got := s.take(); len(got) != 0 {
+			t.Errorf("written without a use: %v", got)
+		}
+		u.Note("key_a", noon.Add(time.Hour))
+		for range 2 {
+			if err := u.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		if got := s.take(); len(got) != 1 || len(got[0]) != 1 {
+			t.Errorf("Close wrote %v, want what was left", got)
+		}
+	})
+}
+
+func TestUsesThatCannotBeWrittenAreKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &useStore{}
+		down := errors.New("disk full")
+		s.fail(down)
+		u := authn.NewKeyUses(authn.KeyUsesConfig{Store: s})
+		u.Note("key_a", noon)
+		u.Note("key_b", noon)
+		if err := u.Flush(t.Context()); !errors.Is(err, down) {
+			t.Errorf("Flush = %v", err)
+		}
+		u.Note("key_b", noon.Add(time.Second))
+		time.Sleep(2 * time.Minute)
+		s.fail(nil)
+		if err := u.Close(); err != nil {
+			t.Error(err)
+		}
+		want := []store.KeyUse{{ID: "key_a", At: noon}, {ID: "key_b", At: noon.Add(time.Second)}}
+		if got := s.take(); len(got) != 1 || !slices.Equal(got[0], want) {
+			t.Errorf("written %v, want %v", got, want)
+		}
+	})
+}
+
+func TestUsesAreBounded(t *testing.T) {
+	t.Parallel()
+	s := &useStore{}
+	u := authn.NewKeyUses(authn.KeyUsesConfig{Store: s})
+	for i := range 100_001 {
+		u.Note(fmt.Sprint("key_", i), noon)
+	}
+	u.Note("key_0", noon.Add(time.Second))
+	if err := u.Close(); err != nil {
+		t.Fatal(err)
+	}
+	writes := s.take()
+	if len(writes) != 1 || len(writes[0]) != 100_000 || !slices.IsSortedFunc(writes[0], func(a, b store.KeyUse) int { return strings.Compare(a.ID, b.ID) }) {
+		t.Fatalf("%d writes, not one of 100,000 uses in order", len(writes))
+	}
+	if !writes[0][0].At.After(noon) {
+		t.Error("a full table forgot the use of a key that it has")
+	}
+}
