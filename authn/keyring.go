@@ -27,13 +27,11 @@ const (
 	PurposeCursor     Purpose = "usermgmt cursor v1"        // authenticates list cursors
 	PurposeSignInName Purpose = "usermgmt sign-in name v1"  // names counters of unknown sign-in names
 	PurposeRefresh    Purpose = "usermgmt refresh token v1" // derives the successor of a refresh token
-	PurposeChallenge  Purpose = "usermgmt mfa challenge v1" // authenticates a half-done sign-in
-	PurposeMailToken  Purpose = "usermgmt mail token v1"    // authenticates links in mails
 )
 
 var purposes = [...]Purpose{
 	PurposeEd25519, PurposeHS256, PurposeCookie, PurposeCursor,
-	PurposeSignInName, PurposeRefresh, PurposeChallenge, PurposeMailToken,
+	PurposeSignInName, PurposeRefresh,
 }
 
 // Key is one derived key and its public name. It never shows its secret when

@@ -3,6 +3,7 @@ package authn_test
 import (
 	"bytes"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
@@ -12,8 +13,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"crypto/sha256"
 
 	"github.com/usermgmt/usermgmt/authn"
 )
@@ -35,7 +34,7 @@ func newKeyring(t testing.TB, secrets ...[]byte) *authn.Keyring {
 
 var allPurposes = []authn.Purpose{
 	authn.PurposeEd25519, authn.PurposeHS256, authn.PurposeCookie, authn.PurposeCursor,
-	authn.PurposeSignInName, authn.PurposeRefresh, authn.PurposeChallenge, authn.PurposeMailToken,
+	authn.PurposeSignInName, authn.PurposeRefresh,
 }
 
 func TestKeysAreSeparateAndStable(t *testing.T) {
