@@ -1,0 +1,172 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"testing"
+
+	"github.com/usermgmt/usermgmt/store"
+)
+
+// call is one method with arguments that would do something.
+type call struct {
+	name string
+	run  func(ctx context.Context) error
+}
+
+// drop drops the result of a method.
+func drop[T any](_ T, err error) error { return err }
+
+// calls are all methods that work with a context, on one user and his things.
+func calls(s store.Store, u store.User, v store.Session, k store.APIKeyHash, token store.RefreshToken) []call {
+	l := newCounter(5)
+	name := store.Identifier{Kind: store.IdentifierUsername, Value: u.Username, Subject: u.ID}
+	hash := store.PasswordHash{Subject: u.ID, Hash: "h"}
+	rule := store.SignInRule{Limit: 1, Window: 60e9}
+	device := store.KnownDevice{Subject: u.ID, Address: "192.0.2.1", At: moment(0)}
+	return []call{
+		{"InTx", func(c context.Context) error {
+			return s.InTx(c, func(c context.Context, q store.Queries) error { return q.UserDelete(c, u.ID) })
+		}},
+		{"Ping", s.Ping},
+		{"UserInsert", func(c context.Context) error { return s.UserInsert(c, newUser()) }},
+		{"UserGet", func(c context.Context) error { return drop(s.UserGet(c, u.ID)) }},
+		{"UserUpdate", func(c context.Context) error { return s.UserUpdate(c, store.User{ID: u.ID}) }},
+		{"UserDelete", func(c context.Context) error { return s.UserDelete(c, u.ID) }},
+		{"IdentifierInsert", func(c context.Context) error { return s.IdentifierInsert(c, name) }},
+		{"IdentifierGet", func(c context.Context) error { return drop(s.IdentifierGet(c, name.Kind, name.Value)) }},
+		{"IdentifierDelete", func(c context.Context) error { return s.IdentifierDelete(c, name.Kind, u.ID) }},
+		{"PasswordHashGet", func(c context.Context) error { return drop(s.PasswordHashGet(c, u.ID)) }},
+		{"PasswordHashPut", func(c context.Context) error { return s.PasswordHashPut(c, hash) }},
+		{"PasswordHashReplace", func(c context.Context) error { return drop(s.PasswordHashReplace(c, "h", hash)) }},
+		{"PasswordHashDelete", func(c context.Context) error { return s.PasswordHashDelete(c, u.ID) }},
+		{"DeletedUserInsert", func(c context.Context) error { return s.DeletedUserInsert(c, store.DeletedUser{ID: u.ID}) }},
+		{"DeletedUserGet", func(c context.Context) error { return drop(s.DeletedUserGet(c, u.ID)) }},
+		{"SessionInsert", func(c context.Context) error { return s.SessionInsert(c, newSession(u.ID)) }},
+		{"SessionGet", func(c context.Context) error { return drop(s.SessionGet(c, v.ID)) }},
+		{"SessionWithUser", func(c context.Context) error { _, _, err := s.SessionWithUser(c, v.ID); return err }},
+		{"SessionUpdate", func(c context.Context) error { return s.SessionUpdate(c, store.Session{ID: v.ID}) }},
+		{"SessionRevoke", func(c context.Context) error { return drop(s.SessionRevoke(c, v.ID, moment(5))) }},
+		{"SessionRevokeAll", func(c context.Context) error { return drop(s.SessionRevokeAll(c, u.ID, "", moment(5))) }},
+		{"SessionList", func(c context.Context) error { return drop(s.SessionList(c, u.ID, moment(5), store.Page{})) }},
+		{"SessionPurge", func(c context.Context) error { return drop(s.SessionPurge(c, moment(9999), 9)) }},
+		{"RefreshTokenInsert", func(c context.Context) error {
+			return s.RefreshTokenInsert(c, store.RefreshToken{Hash: newHash(), SessionID: v.ID})
+		}},
+		{"RefreshTokenGet", func(c context.Context) error { return drop(s.RefreshTokenGet(c, token.Hash)) }},
+		{"RefreshTokenUse", func(c context.Context) error {
+			return drop(s.RefreshTokenUse(c, store.RefreshUse{Hash: token.Hash, At: moment(5)}))
+		}},
+		{"SignInAttempt", func(c context.Context) error { return drop(s.SignInAttempt(c, u.ID, rule, moment(0))) }},
+		{"SignInClear", func(c context.Context) error { return s.SignInClear(c, u.ID) }},
+		{"SignInPurge", func(c context.Context) error { return drop(s.SignInPurge(c, moment(9999), 9)) }},
+		{"KnownDevicePut", func(c context.Context) error { return s.KnownDevicePut(c, device) }},
+		{"KnownDeviceSince", func(c context.Context) error {
+			return drop(s.KnownDeviceSince(c, u.ID, device.Address, moment(0)))
+		}},
+		{"KnownDevicePurge", func(c context.Context) error { return drop(s.KnownDevicePurge(c, moment(9), 9)) }},
+		{"APIKeyInsert", func(c context.Context) error { return s.APIKeyInsert(c, newKey(u.ID)) }},
+		{"APIKeyGet", func(c context.Context) error { return drop(s.APIKeyGet(c, u.ID, k.ID)) }},
+		{"APIKeyWithUser", func(c context.Context) error { _, _, err := s.APIKeyWithUser(c, k.Hash); return err }},
+		{"APIKeyUpdate", func(c context.Context) error { return s.APIKeyUpdate(c, store.APIKey{ID: k.ID, UserID: u.ID}) }},
+		{"APIKeyList", func(c context.Context) error { return drop(s.APIKeyList(c, u.ID, store.Page{})) }},
+		{"APIKeyTake", func(c context.Context) error { return drop(s.APIKeyTake(c, u.ID)) }},
+		{"APIKeyUsed", func(c context.Context) error { return s.APIKeyUsed(c, []store.KeyUse{{ID: k.ID, At: moment(9)}}) }},
+		{"PlanInsert", func(c context.Context) error { return s.PlanInsert(c, newPlan()) }},
+		{"PlanGet", func(c context.Context) error { return drop(s.PlanGet(c, "free")) }},
+		{"PlanUpdate", func(c context.Context) error { return s.PlanUpdate(c, newPlan()) }},
+		{"MeterReserve", func(c context.Context) error { return drop(s.MeterReserve(c, []store.Reserve{lease(1, l)})) }},
+		{"MeterSettle", func(c context.Context) error { return drop(s.MeterSettle(c, []store.Settle{{ID: "res_1"}})) }},
+		{"MeterExtend", func(c context.Context) error { return drop(s.MeterExtend(c, "res_1", moment(0), moment(9))) }},
+		{"MeterAdd", func(c context.Context) error {
+			return s.MeterAdd(c, []store.UsageAdd{{Counters: []store.Counter{l.Counter}, Amount: 1}})
+		}},
+		{"MeterUsage", func(c context.Context) error { return drop(s.MeterUsage(c, []store.CounterLimit{l}, moment(0))) }},
+		{"MessageAppend", func(c context.Context) error {
+			return drop(s.MessageAppend(c, []store.Message{newMessage(u.ID, "con_1")}))
+		}},
+		{"MessageGet", func(c context.Context) error { return drop(s.MessageGet(c, u.ID, "msg_1")) }},
+		{"MessageList", func(c context.Context) error { return drop(s.MessageList(c, store.MessageFilter{}, store.Page{})) }},
+		{"AuditInsert", func(c context.Context) error { return s.AuditInsert(c, []store.AuditEvent{newEvent()}) }},
+		{"AuditList", func(c context.Context) error { return drop(s.AuditList(c, store.AuditFilter{}, store.Page{})) }},
+		{"FeedAppend", func(c context.Context) error { return s.FeedAppend(c, "a", moment(0), []string{"k"}) }},
+		{"FeedAfter", func(c context.Context) error { return drop(s.FeedAfter(c, 0, 9)) }},
+		{"FeedBounds", func(c context.Context) error { _, _, err := s.FeedBounds(c); return err }},
+		{"FeedPurge", func(c context.Context) error { return drop(s.FeedPurge(c, moment(9), 9)) }},
+	}
+}
+
+// testCancellation calls every method with a context that has ended: each
+// answers the context's error, and nothing is written.
+func testCancellation(t *testing.T, open Opener) {
+	s := open(t)
+	u := newUser()
+	v, k := newSession(u.ID), newKey(u.ID)
+	must(t, s.UserInsert(t.Context(), u))
+	token := insertWithToken(t, s, v)
+	must(t, s.APIKeyInsert(t.Context(), k))
+
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, c := range calls(s, u, v, k, token) {
+		t.Run(c.name+"/ContextEnded", func(t *testing.T) {
+			if err := c.run(ended); !errors.Is(err, context.Canceled) {
+				t.Errorf("error is %v, want %v", err, context.Canceled)
+			}
+		})
+	}
+	t.Run("NothingIsWritten", func(t *testing.T) {
+		want(t, got(s.UserGet(t.Context(), u.ID))(t), keptUser(u))
+		want(t, got(s.SessionList(t.Context(), u.ID, moment(5), store.Page{}))(t).Items, []store.Session{keptSession(v)})
+		want(t, got(s.APIKeyList(t.Context(), u.ID, store.Page{}))(t).Items, []store.APIKey{keptKey(k).APIKey})
+		want(t, got(s.RefreshTokenGet(t.Context(), token.Hash))(t).UsedAt.IsZero(), true)
+		want(t, len(got(s.AuditList(t.Context(), store.AuditFilter{}, store.Page{}))(t).Items), 0)
+		want(t, len(got(s.MessageList(t.Context(), store.MessageFilter{}, store.Page{}))(t).Items), 0)
+		wantBounds(t, s, 0, 0)
+	})
+}
+
+func testClose(t *testing.T, open Opener) {
+	t.Run("Close/AnythingAfterIsErrClosed", func(t *testing.T) {
+		t.Parallel()
+		s := open(t)
+		must(t, s.Ping(t.Context()))
+		must(t, s.Close())
+		for _, c := range calls(s, newUser(), store.Session{}, store.APIKeyHash{}, store.RefreshToken{}) {
+			if err := c.run(t.Context()); !errors.Is(err, store.ErrClosed) {
+				t.Errorf("%s: error is %v, want %v", c.name, err, store.ErrClosed)
+			}
+		}
+	})
+	t.Run("Close/TwiceIsOnce", func(t *testing.T) {
+		t.Parallel()
+		s := open(t)
+		together(4, func(int) {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	})
+	t.Run("Close/WaitsForRunningCalls", func(t *testing.T) {
+		t.Parallel()
+		s := open(t)
+		closed := make(chan error, 1)
+		must(t, s.InTx(t.Context(), func(ctx context.Context, q store.Queries) error {
+			go func() { closed <- s.Close() }()
+			for s.Ping(t.Context()) == nil { // until Close has begun
+				runtime.Gosched()
+			}
+			if err := q.UserInsert(ctx, newUser()); err != nil {
+				return err
+			}
+			select {
+			case <-closed:
+				t.Error("Close returned while a call ran")
+			default:
+			}
+			return nil
+		}))
+		must(t, <-closed)
+	})
+}

@@ -1,0 +1,253 @@
+package storetest
+
+import (
+	"context"
+	"encoding/json"
+	"sync/atomic"
+	"testing"
+
+	"github.com/usermgmt/usermgmt/store"
+)
+
+// newUser makes a user with every field set.
+func newUser() store.User {
+	id := newID("usr_")
+	return store.User{
+		ID: id, Username: "name-" + id, Email: id + "@Example.com", EmailVerified: true,
+		DisplayName: "Zoë 'Z' \"Q\" \x01; --", Status: store.Suspended,
+		SuspendedReason: "late", SuspendedUntil: moment(60),
+		Plan: "free", Zone: store.Zone{Name: "Europe/Berlin", Previous: "UTC", From: moment(30)},
+		ZoneChangedAt: moment(10), MFAEnabled: true, Metadata: json.RawMessage(`{"a": 1}`),
+		CreatedAt: moment(0), UpdatedAt: moment(1), LastLoginAt: moment(2),
+	}
+}
+
+func keptUser(u store.User) store.User {
+	u.SuspendedUntil, u.Zone.From, u.ZoneChangedAt = kept(u.SuspendedUntil), kept(u.Zone.From), kept(u.ZoneChangedAt)
+	u.CreatedAt, u.UpdatedAt, u.LastLoginAt = kept(u.CreatedAt), kept(u.UpdatedAt), kept(u.LastLoginAt)
+	return u
+}
+
+func testUsers(t *testing.T, open Opener) {
+	s := open(t)
+	run := func(name string, fn func(t *testing.T, u store.User)) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			u := newUser()
+			must(t, s.UserInsert(t.Context(), u))
+			fn(t, u)
+		})
+	}
+
+	run("UserGet/ReturnsWhatWasStored", func(t *testing.T, u store.User) {
+		want(t, got(s.UserGet(t.Context(), u.ID))(t), keptUser(u))
+	})
+	run("UserGet/ZeroFieldsStayZero", func(t *testing.T, _ store.User) {
+		u := store.User{ID: newID("usr_"), Username: "bare", Status: store.Active}
+		must(t, s.UserInsert(t.Context(), u))
+		want(t, got(s.UserGet(t.Context(), u.ID))(t), u)
+	})
+	run("UserGet/Missing", func(t *testing.T, _ store.User) {
+		_, err := s.UserGet(t.Context(), newID("usr_"))
+		wantError(t, err, store.ErrNotFound)
+	})
+	run("UserInsert/Duplicate", func(t *testing.T, u store.User) {
+		other := newUser()
+		other.ID = u.ID
+		wantError(t, s.UserInsert(t.Context(), other), store.ErrConflict)
+		want(t, got(s.UserGet(t.Context(), u.ID))(t), keptUser(u))
+	})
+	run("UserUpdate/ReplacesAllButIDAndCreatedAt", func(t *testing.T, u store.User) {
+		next := store.User{ID: u.ID, Username: "next-" + u.ID, Status: store.Active, Plan: "pro",
+			Zone: store.Zone{Name: "UTC"}, CreatedAt: moment(99), UpdatedAt: moment(5)}
+		must(t, s.UserUpdate(t.Context(), next))
+		next.CreatedAt = u.CreatedAt
+		want(t, got(s.UserGet(t.Context(), u.ID))(t), keptUser(next))
+	})
+	run("UserUpdate/LeavesOthers", func(t *testing.T, u store.User) {
+		other := newUser()
+		must(t, s.UserInsert(t.Context(), other))
+		u.DisplayName = "changed"
+		must(t, s.UserUpdate(t.Context(), u))
+		want(t, got(s.UserGet(t.Context(), other.ID))(t), keptUser(other))
+	})
+	run("UserUpdate/Missing", func(t *testing.T, _ store.User) {
+		wantError(t, s.UserUpdate(t.Context(), newUser()), store.ErrNotFound)
+	})
+	run("UserDelete/RemovesTheRowAlone", func(t *testing.T, u store.User) {
+		name := store.Identifier{Kind: store.IdentifierUsername, Value: u.Username, Subject: u.ID}
+		hash := store.PasswordHash{Subject: u.ID, Hash: "$2a$", UpdatedAt: kept(moment(0))}
+		must(t, s.IdentifierInsert(t.Context(), name))
+		must(t, s.PasswordHashPut(t.Context(), hash))
+		must(t, s.UserDelete(t.Context(), u.ID))
+		_, err := s.UserGet(t.Context(), u.ID)
+		wantError(t, err, store.ErrNotFound)
+		want(t, got(s.IdentifierGet(t.Context(), name.Kind, name.Value))(t), name)
+		want(t, got(s.PasswordHashGet(t.Context(), u.ID))(t), hash)
+	})
+	run("UserDelete/Missing", func(t *testing.T, _ store.User) {
+		wantError(t, s.UserDelete(t.Context(), newID("usr_")), store.ErrNotFound)
+	})
+}
+
+func testIdentifiers(t *testing.T, open Opener) {
+	s := open(t)
+	taken := map[store.IdentifierKind]store.Code{
+		store.IdentifierUsername: store.ErrUsernameTaken,
+		store.IdentifierEmail:    store.ErrEmailTaken,
+	}
+	for kind, code := range taken {
+		t.Run("IdentifierInsert/Taken/"+string(kind), func(t *testing.T) {
+			t.Parallel()
+			first := store.Identifier{Kind: kind, Value: newID("v"), Subject: newID("usr_")}
+			must(t, s.IdentifierInsert(t.Context(), first))
+			second := first
+			second.Subject = newID("usr_")
+			wantError(t, s.IdentifierInsert(t.Context(), second), code)
+			wantError(t, s.IdentifierInsert(t.Context(), first), code)
+			want(t, got(s.IdentifierGet(t.Context(), kind, first.Value))(t), first)
+		})
+		t.Run("IdentifierInsert/RL-18 OfManyExactlyOne/"+string(kind), func(t *testing.T) {
+			t.Parallel()
+			value := newID("v")
+			var won, lost atomic.Int64
+			together(50, func(int) {
+				err := s.InTx(t.Context(), func(ctx context.Context, q store.Queries) error {
+					u := newUser()
+					if err := q.UserInsert(ctx, u); err != nil {
+						return err
+					}
+					return q.IdentifierInsert(ctx, store.Identifier{Kind: kind, Value: value, Subject: u.ID})
+				})
+				switch store.CodeOf(err) {
+				case "":
+					won.Add(1)
+				case code:
+					lost.Add(1)
+				default:
+					t.Errorf("unexpected error: %v", err)
+				}
+			})
+			want(t, won.Load(), 1)
+			want(t, lost.Load(), 49)
+		})
+	}
+	t.Run("IdentifierInsert/KindsAreApart", func(t *testing.T) {
+		t.Parallel()
+		name := store.Identifier{Kind: store.IdentifierUsername, Value: newID("v"), Subject: newID("usr_")}
+		email := store.Identifier{Kind: store.IdentifierEmail, Value: name.Value, Subject: newID("usr_")}
+		must(t, s.IdentifierInsert(t.Context(), name))
+		must(t, s.IdentifierInsert(t.Context(), email))
+		want(t, got(s.IdentifierGet(t.Context(), name.Kind, name.Value))(t), name)
+		want(t, got(s.IdentifierGet(t.Context(), email.Kind, email.Value))(t), email)
+	})
+	t.Run("IdentifierGet/Missing", func(t *testing.T) {
+		t.Parallel()
+		_, err := s.IdentifierGet(t.Context(), store.IdentifierEmail, newID("v"))
+		wantError(t, err, store.ErrNotFound)
+	})
+	t.Run("IdentifierDelete/FreesOneKindOfOneSubject", func(t *testing.T) {
+		t.Parallel()
+		subject := newID("usr_")
+		name := store.Identifier{Kind: store.IdentifierUsername, Value: newID("v"), Subject: subject}
+		email := store.Identifier{Kind: store.IdentifierEmail, Value: newID("v"), Subject: subject}
+		other := store.Identifier{Kind: store.IdentifierEmail, Value: newID("v"), Subject: newID("usr_")}
+		for _, id := range []store.Identifier{name, email, other} {
+			must(t, s.IdentifierInsert(t.Context(), id))
+		}
+		must(t, s.IdentifierDelete(t.Context(), store.IdentifierEmail, subject))
+		_, err := s.IdentifierGet(t.Context(), email.Kind, email.Value)
+		wantError(t, err, store.ErrNotFound)
+		want(t, got(s.IdentifierGet(t.Context(), name.Kind, name.Value))(t), name)
+		want(t, got(s.IdentifierGet(t.Context(), other.Kind, other.Value))(t), other)
+		email.Subject = newID("usr_")
+		must(t, s.IdentifierInsert(t.Context(), email))
+	})
+	t.Run("IdentifierDelete/NilWhenThereIsNone", func(t *testing.T) {
+		t.Parallel()
+		must(t, s.IdentifierDelete(t.Context(), store.IdentifierEmail, newID("usr_")))
+	})
+}
+
+func testPasswordHashes(t *testing.T, open Opener) {
+	s := open(t)
+	run := func(name string, fn func(t *testing.T, h store.PasswordHash)) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := store.PasswordHash{Subject: newID("usr_"), Hash: "$2a$first", UpdatedAt: moment(0)}
+			must(t, s.PasswordHashPut(t.Context(), h))
+			h.UpdatedAt = kept(h.UpdatedAt)
+			fn(t, h)
+		})
+	}
+
+	run("PasswordHashGet/ReturnsWhatWasStored", func(t *testing.T, h store.PasswordHash) {
+		want(t, got(s.PasswordHashGet(t.Context(), h.Subject))(t), h)
+	})
+	run("PasswordHashGet/Missing", func(t *testing.T, _ store.PasswordHash) {
+		_, err := s.PasswordHashGet(t.Context(), newID("usr_"))
+		wantError(t, err, store.ErrNotFound)
+	})
+	run("PasswordHashPut/Replaces", func(t *testing.T, h store.PasswordHash) {
+		h.Hash, h.UpdatedAt = "$argon2id$", kept(moment(9))
+		must(t, s.PasswordHashPut(t.Context(), h))
+		want(t, got(s.PasswordHashGet(t.Context(), h.Subject))(t), h)
+	})
+	run("PasswordHashReplace/OnlyTheOldOne", func(t *testing.T, h store.PasswordHash) {
+		next := store.PasswordHash{Subject: h.Subject, Hash: "$2a$next", UpdatedAt: kept(moment(1))}
+		want(t, got(s.PasswordHashReplace(t.Context(), "$2a$other", next))(t), false)
+		want(t, got(s.PasswordHashGet(t.Context(), h.Subject))(t), h)
+		want(t, got(s.PasswordHashReplace(t.Context(), h.Hash, next))(t), true)
+		want(t, got(s.PasswordHashGet(t.Context(), h.Subject))(t), next)
+	})
+	run("PasswordHashReplace/FalseWhenThereIsNone", func(t *testing.T, h store.PasswordHash) {
+		h.Subject = newID("usr_")
+		want(t, got(s.PasswordHashReplace(t.Context(), h.Hash, h))(t), false)
+	})
+	run("PasswordHashReplace/OfManyExactlyOne", func(t *testing.T, h store.PasswordHash) {
+		var won atomic.Int64
+		together(20, func(int) {
+			done, err := s.PasswordHashReplace(t.Context(), h.Hash,
+				store.PasswordHash{Subject: h.Subject, Hash: newID("$2a$"), UpdatedAt: moment(1)})
+			if err != nil {
+				t.Error(err)
+			}
+			if done {
+				won.Add(1)
+			}
+		})
+		want(t, won.Load(), 1)
+	})
+	run("PasswordHashDelete/TwiceIsOnce", func(t *testing.T, h store.PasswordHash) {
+		must(t, s.PasswordHashDelete(t.Context(), h.Subject))
+		must(t, s.PasswordHashDelete(t.Context(), h.Subject))
+		_, err := s.PasswordHashGet(t.Context(), h.Subject)
+		wantError(t, err, store.ErrNotFound)
+	})
+}
+
+func testDeletedUsers(t *testing.T, open Opener) {
+	s := open(t)
+	d := store.DeletedUser{
+		ID: newID("usr_"), Username: "gone", Sealed: "gAAAA", DeletedAt: moment(0),
+		DeletedBy: store.Actor{Kind: store.ActorStaff, ID: "stf_1", Name: "helper", OnBehalfOf: "usr_2",
+			KeyID: "key_1", SessionID: "ses_1", IP: "192.0.2.1", RequestID: "r1"},
+		Reason: "asked", PurgeAt: moment(3600),
+	}
+	must(t, s.DeletedUserInsert(t.Context(), d))
+	d.DeletedAt, d.PurgeAt = kept(d.DeletedAt), kept(d.PurgeAt)
+
+	t.Run("DeletedUserGet/ReturnsWhatWasStored", func(t *testing.T) {
+		t.Parallel()
+		want(t, got(s.DeletedUserGet(t.Context(), d.ID))(t), d)
+	})
+	t.Run("DeletedUserGet/Missing", func(t *testing.T) {
+		t.Parallel()
+		_, err := s.DeletedUserGet(t.Context(), newID("usr_"))
+		wantError(t, err, store.ErrNotFound)
+	})
+	t.Run("DeletedUserInsert/Duplicate", func(t *testing.T) {
+		t.Parallel()
+		wantError(t, s.DeletedUserInsert(t.Context(), d), store.ErrConflict)
+	})
+}
