@@ -67,7 +67,7 @@ func setQuota(h http.Header, counters []store.CounterState, now time.Time) {
 		setLimit(h, ratelimit.Item{
 			Policy:    policy,
 			Quota:     c.Limit,
-			Window:    c.End.Sub(c.Start),
+			Window:    c.Window.Length(c.Start),
 			Remaining: c.Remaining(),
 			Reset:     c.End.Sub(now),
 		})

@@ -42,7 +42,7 @@ func TestQuotaHeadersShowWhatIsLeft(t *testing.T) {
 		{"the user's limit is tighter", []store.CounterState{state("conversations", store.Day, 7, 5), state("conversations", store.Day, 10, 5)},
 			`"conversations-day";q=7;w=86400`, `"conversations-day";r=2;t=86400`},
 		{"two windows", []store.CounterState{state("conversations", store.Day, 10, 5), state("conversations", store.Week, 20, 25)},
-			`"conversations-day";q=10;w=86400, "conversations-week";q=20;w=86400`, `"conversations-day";r=5;t=86400, "conversations-week";r=0;t=86400`},
+			`"conversations-day";q=10;w=86400, "conversations-week";q=20;w=604800`, `"conversations-day";r=5;t=86400, "conversations-week";r=0;t=86400`},
 		{"no window", []store.CounterState{state("credits", "", 1000, 400)}, `"credits";q=1000`, `"credits";r=600`},
 	}
 	for _, tt := range tests {

@@ -13,6 +13,21 @@ const (
 	Month Window = "month"
 )
 
+// Length is how long the window that begins on a date is, on the calendar: a
+// day is 24 hours also when clocks are changed in it. No window has no length.
+func (w Window) Length(start time.Time) time.Duration {
+	switch w {
+	case Day:
+		return 24 * time.Hour
+	case Week:
+		return 7 * 24 * time.Hour
+	case Month:
+		return start.AddDate(0, 1, 0).Sub(start)
+	default:
+		return 0
+	}
+}
+
 // Unlimited as the value of a limit means that the meter only counts.
 const Unlimited int64 = -1
 
