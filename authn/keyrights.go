@@ -19,7 +19,9 @@ const (
 	ScopeMessagesRead = "messages:read"
 )
 
-func builtinScopes() []string {
+// BuiltinScopes are the scopes that our own routes ask a key for. Hosts add
+// scopes of other names.
+func BuiltinScopes() []string {
 	return []string{ScopeAccountRead, ScopeAccountWrite, ScopeKeysManage, ScopeUsageRead, ScopeMessagesRead}
 }
 

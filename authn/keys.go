@@ -70,7 +70,7 @@ func NewKeys(cfg KeysConfig) *Keys {
 		cfg.Clock = time.Now
 	}
 	scopes := make(map[string]bool)
-	for _, list := range [][]string{builtinScopes(), cfg.HostScopes} {
+	for _, list := range [][]string{BuiltinScopes(), cfg.HostScopes} {
 		for _, scope := range list {
 			scopes[scope] = true
 		}
