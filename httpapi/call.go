@@ -1,0 +1,56 @@
+package httpapi
+
+import (
+	"net/http"
+	"net/netip"
+
+	"github.com/usermgmt/usermgmt/authn"
+	"github.com/usermgmt/usermgmt/middleware"
+	"github.com/usermgmt/usermgmt/store"
+)
+
+// call is what a handler needs to know of a request beside its body.
+type call struct {
+	principal authn.Principal // anonymous on routes that need no credential
+	origin    authn.Origin
+	id        string            // the {id} of the path
+	filters   map[string]string // the filters of a list that were given
+	page      store.Page        // of a list
+	scope     string            // what a cursor of this list is good for
+}
+
+// newCall reads what every route needs.
+func newCall(r *http.Request) call {
+	p, _ := authn.FromContext(r.Context())
+	return call{
+		principal: p,
+		origin: authn.Origin{
+			IP:        clientIP(r),
+			UserAgent: r.UserAgent(),
+			RequestID: middleware.RequestID(r.Context()),
+		},
+		id: r.PathValue("id"),
+	}
+}
+
+// subject is the account that the caller's own routes are about.
+func (c *call) subject() string { return c.principal.Subject }
+
+// actor is who the audit trail will name.
+func (c *call) actor() store.Actor {
+	ip := ""
+	if c.origin.IP.IsValid() {
+		ip = c.origin.IP.String()
+	}
+	return c.principal.Actor(ip, c.origin.RequestID)
+}
+
+// clientIP is the address that middleware found or, where the host has put
+// none in front, the peer's.
+func clientIP(r *http.Request) netip.Addr {
+	if addr := middleware.ClientIP(r.Context()); addr.IsValid() {
+		return addr
+	}
+	peer, _ := netip.ParseAddrPort(r.RemoteAddr)
+	return peer.Addr().Unmap()
+}

@@ -1,0 +1,147 @@
+package httpapi
+
+import (
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/usermgmt/usermgmt/authz"
+	"github.com/usermgmt/usermgmt/internal/problem"
+	"github.com/usermgmt/usermgmt/store"
+)
+
+// The names of the security schemes.
+const (
+	schemeBearer = "bearer"
+	schemeAPIKey = "apiKey"
+)
+
+// describe makes the OpenAPI operation of a route and the shape of its body.
+// Every answer is named explicitly, with our own problem document, so that
+// nothing in it depends on huma's package-level settings.
+func describe[I, O any](r *router, rt route) (*huma.Operation, *shape) {
+	op := &huma.Operation{
+		Method:      rt.method,
+		Path:        rt.path,
+		OperationID: rt.id + r.suffix,
+		Summary:     rt.summary,
+		Tags:        []string{rt.tag},
+		Security:    securityOf(rt.action),
+		Responses:   map[string]*huma.Response{},
+	}
+	if strings.Contains(rt.path, "{id}") {
+		op.Parameters = append(op.Parameters, &huma.Param{
+			Name: "id", In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString},
+		})
+	}
+	if rt.list != nil {
+		op.Parameters = append(op.Parameters, rt.list.parameters()...)
+	}
+	schemas := r.api.schemas
+	var body *shape
+	if in := reflect.TypeFor[I](); in != reflect.TypeFor[none]() {
+		schema := schemas.Schema(in, true, "")
+		body = compile(schemas, schema)
+		op.RequestBody = &huma.RequestBody{
+			Required: len(body.required) > 0,
+			Content:  map[string]*huma.MediaType{"application/json": {Schema: schema}},
+		}
+	}
+	op.Responses[strconv.Itoa(rt.status)] = success(schemas, rt.status, reflect.TypeFor[O]())
+	for status, codes := range refusals(rt, body != nil) {
+		op.Responses[strconv.Itoa(status)] = refusal(schemas, status, codes)
+	}
+	return op, body
+}
+
+// securityOf says which credentials an action takes: none, an access token, or
+// also an API key with one of the scopes that stand there.
+func securityOf(a authz.Action) []map[string][]string {
+	if authz.Public(a) {
+		return nil
+	}
+	security := []map[string][]string{{schemeBearer: {}}}
+	if scopes := authz.KeyScopes(a); len(scopes) > 0 {
+		security = append(security, map[string][]string{schemeAPIKey: scopes})
+	}
+	return security
+}
+
+func success(r huma.Registry, status int, out reflect.Type) *huma.Response {
+	answer := &huma.Response{Description: http.StatusText(status)}
+	if out != reflect.TypeFor[none]() {
+		schema := r.Schema(out, true, "")
+		open(r, schema)
+		answer.Content = map[string]*huma.MediaType{"application/json": {Schema: schema}}
+	}
+	return answer
+}
+
+// open lets the objects of an answer have members that are not there yet:
+// clients must bear those. Lists in answers are never null.
+func open(r huma.Registry, s *huma.Schema) {
+	if s.Ref != "" {
+		s = r.SchemaFromRef(s.Ref)
+	}
+	if s.Type == huma.TypeObject {
+		s.AdditionalProperties = nil
+	}
+	for _, member := range s.Properties {
+		open(r, member)
+	}
+	if s.Type == huma.TypeArray {
+		s.Nullable = false
+		open(r, s.Items)
+	}
+}
+
+// refusals are the codes that a route may answer, by status.
+func refusals(rt route, hasBody bool) map[int][]store.Code {
+	codes := []store.Code{store.ErrInvalidRequest, store.ErrRateLimited, store.ErrInternal, store.ErrUnavailable}
+	if !authz.Public(rt.action) {
+		codes = append(codes, store.ErrUnauthenticated, store.ErrInvalidToken, store.ErrForbidden, store.ErrIPNotAllowed)
+	}
+	if hasBody {
+		codes = append(codes, store.ErrPayloadTooLarge, store.ErrUnsupportedMediaType)
+	}
+	if hasBody || rt.list != nil {
+		codes = append(codes, store.ErrValidation)
+	}
+	if strings.Contains(rt.path, "{id}") {
+		codes = append(codes, store.ErrNotFound)
+	}
+	byStatus := map[int][]store.Code{}
+	for _, code := range append(codes, rt.refusals...) {
+		status := problem.From(code, "").Status
+		if !slices.Contains(byStatus[status], code) {
+			byStatus[status] = append(byStatus[status], code)
+		}
+	}
+	return byStatus
+}
+
+func refusal(r huma.Registry, status int, codes []store.Code) *huma.Response {
+	words := make([]string, len(codes))
+	for i, code := range codes {
+		words[i] = "`" + string(code) + "`"
+	}
+	schema := r.Schema(reflect.TypeFor[problem.Problem](), true, "")
+	open(r, schema)
+	answer := &huma.Response{
+		Description: http.StatusText(status) + ": " + strings.Join(words, ", "),
+		Content:     map[string]*huma.MediaType{problem.ContentType: {Schema: schema}},
+	}
+	switch status {
+	case http.StatusUnauthorized:
+		answer.Headers = map[string]*huma.Param{"WWW-Authenticate": {Schema: &huma.Schema{Type: huma.TypeString}}}
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		answer.Headers = map[string]*huma.Param{"Retry-After": {
+			Description: "Whole seconds to wait", Schema: &huma.Schema{Type: huma.TypeInteger},
+		}}
+	}
+	return answer
+}

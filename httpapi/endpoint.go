@@ -1,0 +1,140 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/usermgmt/usermgmt/authz"
+	"github.com/usermgmt/usermgmt/internal/problem"
+	"github.com/usermgmt/usermgmt/middleware"
+	"github.com/usermgmt/usermgmt/store"
+)
+
+// maxBody is the longest body that is read.
+const maxBody = 1 << 20
+
+// none is the body of a request or an answer that has none.
+type none struct{}
+
+// handler does what an operation is for. Its error is answered as a problem.
+type handler[I, O any] func(ctx context.Context, c *call, in I) (O, error)
+
+// endpoint stands between a request and the handler of its operation: it
+// decides, decodes, calls and encodes. huma describes and routes operations but
+// does not read their bodies: its decoder takes what encoding/json takes, its
+// errors repeat the input, and its read deadline replaces the server's.
+type endpoint[I, O any] struct {
+	api     *API
+	route   route
+	body    *shape // nil when no body is read
+	handler handler[I, O]
+}
+
+func (e *endpoint[I, O]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := newCall(r)
+	out, err := e.answer(w, r, &c)
+	if err != nil {
+		e.api.logFault(r.Context(), e.route.id, c.origin.RequestID, err)
+		problem.Write(w, r, err)
+		return
+	}
+	if _, empty := any(out).(none); empty {
+		w.WriteHeader(e.route.status)
+		return
+	}
+	writeJSON(w, e.route.status, out)
+}
+
+func (e *endpoint[I, O]) answer(w http.ResponseWriter, r *http.Request, c *call) (out O, err error) {
+	if err := authz.Decide(c.principal, e.route.action); err != nil {
+		e.api.recordDenial(c, e.route.action)
+		return out, err
+	}
+	if e.route.list != nil {
+		if err := e.route.list.read(c, e.route.id, r.URL.Query(), e.api.cfg.CursorKey); err != nil {
+			return out, err
+		}
+	}
+	var in I
+	if e.body != nil {
+		data, err := readJSON(w, r)
+		if err != nil {
+			return out, err
+		}
+		if err := decodeJSON(data, e.body, &in); err != nil {
+			return out, err
+		}
+	}
+	return e.handler(r.Context(), c, in)
+}
+
+// readJSON reads a body that says it is JSON, or none at all.
+func readJSON(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if err := middleware.LimitBody(w, r, maxBody); err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(r.Body)
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, store.Errorf(store.ErrPayloadTooLarge, "The body is longer than the %d bytes that are read.", tooLarge.Limit)
+	}
+	if err != nil {
+		return nil, &store.Error{Code: store.ErrInvalidRequest, Detail: "The body did not arrive whole.", Err: err}
+	}
+	if len(data) > 0 && !saysJSON(r.Header) {
+		return nil, store.Errorf(store.ErrUnsupportedMediaType, "The body must be application/json.")
+	}
+	return data, nil
+}
+
+func saysJSON(h http.Header) bool {
+	media, params, err := mime.ParseMediaType(h.Get("Content-Type"))
+	if err != nil || media != "application/json" {
+		return false
+	}
+	charset, given := params["charset"]
+	return !given || strings.EqualFold(charset, "utf-8")
+}
+
+// writeJSON answers with a value that encodes for certain: all are ours.
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(v) // the client may have gone
+}
+
+// recordDenial tells the audit trail of a refusal. Whoever shows no credential
+// has done nothing yet that is worth a row.
+func (a *API) recordDenial(c *call, action authz.Action) {
+	if !c.principal.Authenticated() {
+		return
+	}
+	target := store.Target{Kind: string(c.principal.Kind), ID: c.subject()}
+	if c.id != "" {
+		target.Kind, _, _ = strings.Cut(string(action), ".")
+		target.ID = c.id
+	}
+	a.cfg.Trail.Record(store.Change{
+		Action: string(action),
+		Actor:  c.actor(),
+		Target: target,
+		Result: store.Denied,
+		At:     a.cfg.Clock().UTC(),
+	})
+}
+
+// logFault logs the cause of an answer that is our fault or a dependency's:
+// the answer itself does not say it.
+func (a *API) logFault(ctx context.Context, operation, requestID string, err error) {
+	if problem.From(err, requestID).Status < http.StatusInternalServerError || ctx.Err() != nil {
+		return
+	}
+	a.cfg.Logger.ErrorContext(ctx, "a request failed", "operation", operation, "request_id", requestID, "error", err)
+}

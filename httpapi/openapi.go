@@ -1,0 +1,90 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/usermgmt/usermgmt/internal/problem"
+)
+
+const (
+	title          = "usermgmt"
+	openAPIVersion = "3.1.0"
+)
+
+// OpenAPI serves one OpenAPI 3.1 document of the routers made so far, under
+// their prefixes.
+func (a *API) OpenAPI() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !reading(w, r) {
+			return
+		}
+		doc, err := a.document()
+		if err != nil {
+			a.logFault(r.Context(), "openapi", "", err)
+			problem.Write(w, r, err)
+			return
+		}
+		h := w.Header()
+		h.Set("Content-Type", "application/json")
+		h.Set("Cache-Control", "no-cache")
+		h.Set("X-Content-Type-Options", "nosniff")
+		_, _ = w.Write(doc)
+	})
+}
+
+// document returns the document, made anew after a router was added.
+func (a *API) document() ([]byte, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.doc == nil {
+		doc, err := json.Marshal(a.merge())
+		if err != nil {
+			return nil, err
+		}
+		a.doc = append(doc, '\n')
+	}
+	return a.doc, nil
+}
+
+// merge puts the operations of all routers under their prefixes. Schemas need
+// no merging: the routers share one registry, in which one name is one type.
+func (a *API) merge() *huma.OpenAPI {
+	doc := &huma.OpenAPI{
+		OpenAPI: openAPIVersion,
+		Info: &huma.Info{
+			Title:       title,
+			Version:     a.cfg.Version,
+			Description: "Accounts, sign-in, sessions, API keys, usage and message logs.",
+		},
+		Paths: map[string]*huma.PathItem{},
+		Components: &huma.Components{
+			Schemas: a.schemas,
+			SecuritySchemes: map[string]*huma.SecurityScheme{
+				schemeBearer: {Type: "http", Scheme: "bearer", Description: "An access token, or an API key."},
+				schemeAPIKey: {Type: "apiKey", In: "header", Name: "X-API-Key", Description: "An API key with one of the scopes."},
+			},
+		},
+	}
+	if a.cfg.BaseURL != "" {
+		doc.Servers = []*huma.Server{{URL: a.cfg.BaseURL}}
+	}
+	for _, r := range a.routers {
+		for path, item := range r.huma.OpenAPI().Paths {
+			doc.Paths[r.prefix+path] = item
+		}
+	}
+	return doc
+}
+
+// reading reports whether the request only reads, and answers it otherwise.
+func reading(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return true
+	}
+	w.Header().Set("Allow", "GET, HEAD")
+	problem.Write(w, r, errMethod())
+	return false
+}

@@ -1,0 +1,225 @@
+package httpapi_test
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/usermgmt/usermgmt/httpapi"
+)
+
+// document is as much of an OpenAPI document as the tests read.
+type document struct {
+	OpenAPI    string                          `json:"openapi"`
+	Paths      map[string]map[string]operation `json:"paths"`
+	Components struct {
+		Schemas         map[string]json.RawMessage `json:"schemas"`
+		SecuritySchemes map[string]json.RawMessage `json:"securitySchemes"`
+	} `json:"components"`
+	raw string
+}
+
+type operation struct {
+	OperationID string                `json:"operationId"`
+	Summary     string                `json:"summary"`
+	Tags        []string              `json:"tags"`
+	Security    []map[string][]string `json:"security"`
+	Parameters  []struct {
+		Name, In string
+		Schema   map[string]any
+	} `json:"parameters"`
+	RequestBody *struct {
+		Content map[string]struct{ Schema map[string]any }
+	} `json:"requestBody"`
+	Responses map[string]struct {
+		Description string
+		Content     map[string]struct{ Schema map[string]any }
+	} `json:"responses"`
+}
+
+// bare makes an API over no services: enough for whatever is answered before
+// one is called.
+func bare(t *testing.T) *httpapi.API {
+	t.Helper()
+	return httpapi.New(httpapi.Config{
+		Authenticate: func(next http.Handler) http.Handler { return next },
+		CursorKey:    make([]byte, 32),
+		BaseURL:      "https://auth.example",
+		Version:      "1.2.3",
+	})
+}
+
+func documentOf(t *testing.T, api *httpapi.API) document {
+	t.Helper()
+	w := httptest.NewRecorder()
+	api.OpenAPI().ServeHTTP(w, httptest.NewRequest("GET", "/openapi.json", nil))
+	if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "application/json" {
+		t.Fatalf("status %d, type %q", w.Code, w.Header().Get("Content-Type"))
+	}
+	doc := document{raw: w.Body.String()}
+	if err := json.Unmarshal(w.Body.Bytes(), &doc); err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+// operations calls fn with every operation of the document.
+func (d document) operations(fn func(method, path string, op operation)) {
+	for _, path := range slices.Sorted(maps.Keys(d.Paths)) {
+		for _, method := range slices.Sorted(maps.Keys(d.Paths[path])) {
+			fn(strings.ToUpper(method), path, d.Paths[path][method])
+		}
+	}
+}
+
+func TestOpenAPI_IsComplete(t *testing.T) {
+	t.Parallel()
+	api := bare(t)
+	api.UserRouter("/auth")
+	doc := documentOf(t, api)
+	if !strings.HasPrefix(doc.OpenAPI, "3.1.") {
+		t.Errorf("version %q", doc.OpenAPI)
+	}
+	ids := map[string]bool{}
+	doc.operations(func(method, path string, op operation) {
+		where := method + " " + path
+		if op.OperationID == "" || ids[op.OperationID] || op.Summary == "" || len(op.Tags) != 1 {
+			t.Errorf("%s: id %q, summary %q, tags %v", where, op.OperationID, op.Summary, op.Tags)
+		}
+		ids[op.OperationID] = true
+		for _, requirement := range op.Security {
+			for scheme := range requirement {
+				if doc.Components.SecuritySchemes[scheme] == nil {
+					t.Errorf("%s asks for the scheme %q, which is not defined", where, scheme)
+				}
+			}
+		}
+		if strings.Contains(path, "{id}") != slices.ContainsFunc(op.Parameters, func(p struct {
+			Name, In string
+			Schema   map[string]any
+		}) bool {
+			return p.Name == "id" && p.In == "path"
+		}) {
+			t.Errorf("%s: the path and its parameters differ", where)
+		}
+		for _, status := range []string{"400", "429", "500", "503"} {
+			if _, ok := op.Responses[status]; !ok {
+				t.Errorf("%s does not describe %s", where, status)
+			}
+		}
+		if _, ok := op.Responses["401"]; !ok && op.Security != nil {
+			t.Errorf("%s does not describe 401", where)
+		}
+		for status, answer := range op.Responses {
+			for media, content := range answer.Content {
+				isProblem := content.Schema["$ref"] == "#/components/schemas/Problem"
+				if failed := status >= "400"; failed != isProblem || failed != (media == "application/problem+json") {
+					t.Errorf("%s answers %s with %s %v", where, status, media, content.Schema)
+				}
+			}
+		}
+	})
+	if len(ids) != 24 {
+		t.Errorf("%d operations", len(ids))
+	}
+	for _, word := range []string{"$schema", "ErrorModel", `"default":{"`, "additionalProperties\":{\"$ref"} {
+		if strings.Contains(doc.raw, word) {
+			t.Errorf("the document has %s", word)
+		}
+	}
+}
+
+// TestOpenAPI_References finds a definition for every reference.
+func TestOpenAPI_References(t *testing.T) {
+	t.Parallel()
+	api := bare(t)
+	api.UserRouter("/auth")
+	doc := documentOf(t, api)
+	for _, rest := range strings.Split(doc.raw, `"$ref":"`)[1:] {
+		ref, _, _ := strings.Cut(rest, `"`)
+		name, ok := strings.CutPrefix(ref, "#/components/schemas/")
+		if _, defined := doc.Components.Schemas[name]; !ok || !defined {
+			t.Errorf("%q is not defined", ref)
+		}
+	}
+	for name, schema := range doc.Components.Schemas {
+		var s struct {
+			AdditionalProperties any
+			Properties           map[string]struct{ Type any }
+		}
+		if err := json.Unmarshal(schema, &s); err != nil {
+			t.Fatal(err)
+		}
+		input := strings.HasSuffix(name, "Input")
+		if closed := s.AdditionalProperties == false; closed != input {
+			t.Errorf("%s: closed is %v; bodies are, answers grow", name, closed)
+		}
+		for member, p := range s.Properties {
+			if kinds, ok := p.Type.([]any); ok && !input && slices.Contains(kinds, any("array")) {
+				t.Errorf("%s.%s may be null; lists are empty instead", name, member)
+			}
+		}
+	}
+}
+
+// TestOpenAPI_FollowsTheRouters proves that several routers share a document
+// without overwriting one another's paths, and that one made later is in it.
+func TestOpenAPI_FollowsTheRouters(t *testing.T) {
+	t.Parallel()
+	api := bare(t)
+	if doc := documentOf(t, api); len(doc.Paths) != 0 {
+		t.Errorf("%d paths before there is a router", len(doc.Paths))
+	}
+	api.UserRouter("/auth")
+	documentOf(t, api)
+	api.UserRouter("/")
+	doc := documentOf(t, api)
+	ids := map[string]bool{}
+	doc.operations(func(_, _ string, op operation) { ids[op.OperationID] = true })
+	if _, a := doc.Paths["/auth/me"]; !a || doc.Paths["/me"] == nil || len(ids) != 48 {
+		t.Errorf("%d paths, %d ids", len(doc.Paths), len(ids))
+	}
+}
+
+// TestOpenAPI_IgnoresHumaGlobals changes what any package may change in huma
+// and finds the same document: this test is not parallel.
+func TestOpenAPI_IgnoresHumaGlobals(t *testing.T) {
+	before := bare(t)
+	before.UserRouter("/auth")
+	want := documentOf(t, before).raw
+
+	newError, nullable, formats := huma.NewError, huma.DefaultArrayNullable, huma.DefaultFormats
+	t.Cleanup(func() { huma.NewError, huma.DefaultArrayNullable, huma.DefaultFormats = newError, nullable, formats })
+	huma.NewError = func(int, string, ...error) huma.StatusError { panic("huma made an error") }
+	huma.DefaultArrayNullable = !nullable
+	huma.DefaultFormats = nil
+
+	after := bare(t)
+	router := after.UserRouter("/auth")
+	if got := documentOf(t, after).raw; got != want {
+		t.Error("the document depends on huma's package-level settings")
+	}
+	w := httptest.NewRecorder()
+	router.ServeHTTP(w, jsonRequest("POST", "/auth/login", `{"username":1}`))
+	if w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "validation_failed") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+func TestOpenAPI_OnlyReads(t *testing.T) {
+	t.Parallel()
+	api := bare(t)
+	for name, h := range map[string]http.Handler{"openapi": api.OpenAPI(), "jwks": api.JWKS(), "health": api.Health()} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("POST", "/health", nil))
+		if w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") != "GET, HEAD" {
+			t.Errorf("%s: %d, Allow %q", name, w.Code, w.Header().Get("Allow"))
+		}
+	}
+}

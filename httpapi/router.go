@@ -1,0 +1,119 @@
+package httpapi
+
+import (
+	"fmt"
+	"net/http"
+	"path"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/usermgmt/usermgmt/authz"
+	"github.com/usermgmt/usermgmt/middleware"
+	"github.com/usermgmt/usermgmt/store"
+)
+
+// router is the operations of one kind under one prefix.
+type router struct {
+	api    *API
+	kind   string // whose it is, such as "user"
+	prefix string // "" or "/auth": a slash at the beginning, none at the end
+	suffix string // of operation ids
+	mux    *http.ServeMux
+	huma   huma.API
+}
+
+// newRouter makes a router of a kind without operations. huma's document, schema and docs
+// pages are off: one document describes all routers, and it is ours to serve.
+// No format or hook is set either, since no body passes through huma.
+func (a *API) newRouter(kind, prefix string) *router {
+	mux := http.NewServeMux()
+	prefix = cleanPrefix(prefix)
+	return &router{
+		api:    a,
+		kind:   kind,
+		prefix: prefix,
+		suffix: a.suffix(kind),
+		mux:    mux,
+		huma: huma.NewAPI(huma.Config{OpenAPI: &huma.OpenAPI{
+			Info:       &huma.Info{Title: title, Version: a.cfg.Version},
+			Components: &huma.Components{Schemas: a.schemas},
+		}}, humago.NewAdapter(mux, prefix)),
+	}
+}
+
+// suffix keeps the operation ids of a second router of a kind apart.
+func (a *API) suffix(kind string) string {
+	n := 1
+	for _, r := range a.routers {
+		if r.kind == kind {
+			n++
+		}
+	}
+	if n == 1 {
+		return ""
+	}
+	return fmt.Sprintf("-%d", n)
+}
+
+// cleanPrefix brings a prefix into the form that patterns are made with.
+func cleanPrefix(prefix string) string {
+	return strings.TrimSuffix(path.Clean("/"+prefix), "/")
+}
+
+// handler is the whole router: paths and methods that it does not have are
+// problem documents too, and a credential in the query is refused also where
+// none is read.
+func (r *router) handler() http.Handler {
+	h := middleware.NoQueryCredentials()(middleware.NotFound()(r.mux))
+	named := middleware.AssignRequestID()(h)
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		if middleware.RequestID(req.Context()) == "" {
+			named.ServeHTTP(w, req)
+			return
+		}
+		h.ServeHTTP(w, req)
+	})
+}
+
+// route is what there is to say of an operation before its handler.
+type route struct {
+	method   string
+	path     string // below the prefix; {id} is the one parameter
+	id       string // unique among all operations
+	summary  string
+	tag      string
+	action   authz.Action
+	status   int
+	list     *listing     // of a list
+	refusals []store.Code // what it answers beside what every such route does
+}
+
+// secure puts in front of an operation what its declared security asks for:
+// there is no other place where a credential is read, so that what is
+// documented and what is enforced are one.
+func (r *router) secure(op *huma.Operation, next http.Handler) http.Handler {
+	cfg := r.api.cfg
+	if len(op.Security) == 0 {
+		return cfg.LimitByIP(cfg.LimitLogin(next))
+	}
+	return cfg.LimitByIP(cfg.Authenticate(cfg.LimitByPrincipal(next)))
+}
+
+// handle adds an operation. It panics when the route has no action in the
+// table of authz: such a route would be open to everybody or to nobody.
+func handle[I, O any](r *router, rt route, h handler[I, O]) {
+	if !authz.Known(rt.action) {
+		panic(fmt.Sprintf("httpapi: %s %s has no action", rt.method, rt.path))
+	}
+	op, body := describe[I, O](r, rt)
+	r.huma.OpenAPI().AddOperation(op)
+	e := &endpoint[I, O]{api: r.api, route: rt, body: body, handler: h}
+	secured := r.secure(op, e)
+	r.huma.Adapter().Handle(op, func(ctx huma.Context) {
+		req, w := humago.Unwrap(ctx)
+		secured.ServeHTTP(w, req)
+	})
+}

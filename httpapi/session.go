@@ -1,0 +1,92 @@
+package httpapi
+
+import (
+	"context"
+	"time"
+
+	"github.com/usermgmt/usermgmt/authn"
+	"github.com/usermgmt/usermgmt/store"
+)
+
+// Session is what a sign-in or a refresh hands out. It is the only answer in
+// which the tokens appear.
+type Session struct {
+	AccessToken      string     `json:"access_token"`
+	TokenType        string     `json:"token_type" enum:"Bearer"`
+	ExpiresIn        int64      `json:"expires_in" doc:"Seconds until the access token expires"`
+	RefreshToken     string     `json:"refresh_token"`
+	RefreshExpiresIn int64      `json:"refresh_expires_in" doc:"Seconds until the refresh token expires unless it is used"`
+	SessionID        string     `json:"session_id"`
+	Kind             authn.Kind `json:"kind" enum:"user"`
+	User             User       `json:"user"`
+}
+
+func (a *API) session(g authn.Grant, u store.User) Session {
+	now := a.cfg.Clock()
+	return Session{
+		AccessToken:      g.AccessToken.Reveal(),
+		TokenType:        "Bearer",
+		ExpiresIn:        secondsUntil(g.ExpiresAt, now),
+		RefreshToken:     g.RefreshToken.Reveal(),
+		RefreshExpiresIn: secondsUntil(g.RefreshExpiresAt, now),
+		SessionID:        g.Session.ID,
+		Kind:             authn.KindUser,
+		User:             a.user(u),
+	}
+}
+
+func secondsUntil(t, now time.Time) int64 {
+	return max(0, int64(t.Sub(now).Round(time.Second)/time.Second))
+}
+
+type refreshInput struct {
+	RefreshToken string `json:"refresh_token" format:"password"`
+}
+
+func (a *API) refresh(ctx context.Context, c *call, in refreshInput) (Session, error) {
+	grant, user, err := a.cfg.Sessions.Refresh(ctx, in.RefreshToken, c.origin)
+	if err != nil {
+		return Session{}, err
+	}
+	return a.session(grant, user), nil
+}
+
+func (a *API) logout(ctx context.Context, c *call, _ none) (none, error) {
+	return none{}, a.cfg.Sessions.Logout(ctx, c.actor(), c.subject(), c.principal.SessionID)
+}
+
+func (a *API) logoutAll(ctx context.Context, c *call, _ none) (none, error) {
+	_, err := a.cfg.Sessions.RevokeAll(ctx, c.actor(), c.subject(), "")
+	return none{}, err
+}
+
+// SignedIn is one live session in the list of one's own.
+type SignedIn struct {
+	ID         string    `json:"id"`
+	CreatedAt  time.Time `json:"created_at"`
+	LastSeenAt time.Time `json:"last_seen_at" doc:"The sign-in or the last refresh"`
+	IP         string    `json:"ip"`
+	UserAgent  string    `json:"user_agent"`
+	Current    bool      `json:"current" doc:"Whether this request was made with it"`
+}
+
+func (a *API) listSessions(ctx context.Context, c *call, _ none) (List[SignedIn], error) {
+	list, err := a.cfg.Sessions.List(ctx, c.subject(), c.page)
+	if err != nil {
+		return List[SignedIn]{}, err
+	}
+	return listOf(c, a.cfg.CursorKey, list, func(s store.Session) SignedIn {
+		return SignedIn{
+			ID:         s.ID,
+			CreatedAt:  s.CreatedAt.UTC(),
+			LastSeenAt: s.LastSeen.UTC(),
+			IP:         s.IP,
+			UserAgent:  s.UserAgent,
+			Current:    s.ID == c.principal.SessionID,
+		}
+	}), nil
+}
+
+func (a *API) revokeSession(ctx context.Context, c *call, _ none) (none, error) {
+	return none{}, a.cfg.Sessions.Revoke(ctx, c.actor(), c.subject(), c.id)
+}

@@ -1,0 +1,94 @@
+package httpapi
+
+import (
+	"context"
+	"time"
+
+	"github.com/usermgmt/usermgmt/store"
+)
+
+// Limit is the most units of a meter in a window.
+type Limit struct {
+	Meter  string       `json:"meter"`
+	Window store.Window `json:"window" enum:"day,week,month"`
+	Limit  *int64       `json:"limit" doc:"Null means unlimited"`
+}
+
+func limits(from []store.Limit) []Limit {
+	out := make([]Limit, len(from))
+	for i, l := range from {
+		out[i] = Limit{l.Meter, l.Window, amountOrNull(l.Limit)}
+	}
+	return out
+}
+
+// limitInput is a Limit that a client sends.
+type limitInput struct {
+	Meter  string       `json:"meter"`
+	Window store.Window `json:"window" enum:"day,week,month"`
+	Limit  *int64       `json:"limit" minimum:"0" maximum:"9007199254740991" doc:"Null means unlimited"`
+}
+
+func storeLimits(from []limitInput) []store.Limit {
+	var out []store.Limit
+	for _, l := range from {
+		limit := store.Unlimited
+		if l.Limit != nil {
+			limit = *l.Limit
+		}
+		out = append(out, store.Limit{Meter: l.Meter, Window: l.Window, Limit: limit})
+	}
+	return out
+}
+
+// Usage is what is used of each limit that applies to the caller.
+type Usage struct {
+	Plan    string       `json:"plan" doc:"The id of the plan"`
+	Meters  []MeterUsage `json:"meters"`
+	Credits Credits      `json:"credits"`
+}
+
+// MeterUsage is what is used of one limit in its present window.
+type MeterUsage struct {
+	Meter     string       `json:"meter"`
+	Window    store.Window `json:"window" enum:"day,week,month"`
+	Limit     *int64       `json:"limit" doc:"Null means unlimited"`
+	Used      int64        `json:"used"`
+	Reserved  int64        `json:"reserved" doc:"Held by requests that are under way"`
+	Remaining *int64       `json:"remaining" doc:"Null means unlimited"`
+	ResetsAt  time.Time    `json:"resets_at"`
+}
+
+// Credits is a balance in micro-units.
+type Credits struct {
+	Balance  int64 `json:"balance"`
+	Reserved int64 `json:"reserved"`
+}
+
+func (a *API) getUsage(ctx context.Context, c *call, _ none) (Usage, error) {
+	plan, counters, err := a.cfg.Metering.Usage(ctx, c.principal)
+	if err != nil {
+		return Usage{}, err
+	}
+	meters := make([]MeterUsage, len(counters))
+	for i, s := range counters {
+		meters[i] = MeterUsage{
+			Meter:     s.Meter,
+			Window:    s.Window,
+			Limit:     amountOrNull(s.Limit),
+			Used:      s.Used,
+			Reserved:  s.Reserved,
+			Remaining: amountOrNull(s.Remaining()),
+			ResetsAt:  s.End.UTC(),
+		}
+	}
+	return Usage{Plan: plan, Meters: meters}, nil
+}
+
+// amountOrNull shows the absence of a limit as null.
+func amountOrNull(n int64) *int64 {
+	if n == store.Unlimited {
+		return nil
+	}
+	return &n
+}
