@@ -22,8 +22,7 @@ func testFeed(t *testing.T, open Opener) {
 		must(t, s.FeedAppend(t.Context(), "a", moment(0), nil))
 		must(t, s.FeedAppend(t.Context(), "a", moment(0), []string{"user:1", "key:2"}))
 		must(t, s.FeedAppend(t.Context(), "b", moment(1), []string{store.EveryVersion}))
-		rows := got(s.FeedAfter(t.Context(), 0, 10))(t)
-		want(t, len(rows), 3)
+		rows := feedRows(t, s, 3)
 		want(t, rows[0].ID < rows[1].ID && rows[1].ID < rows[2].ID, true)
 		want(t, rows, []store.FeedRow{
 			{ID: rows[0].ID, Key: "user:1", Origin: "a", At: kept(moment(0))},
@@ -49,7 +48,7 @@ func testFeed(t *testing.T, open Opener) {
 		for i := range 5 {
 			must(t, s.FeedAppend(t.Context(), "a", moment(i), []string{"k"}))
 		}
-		rows := got(s.FeedAfter(t.Context(), 0, 10))(t)
+		rows := feedRows(t, s, 5)
 		wantBounds(t, s, rows[0].ID, rows[4].ID)
 		want(t, got(s.FeedPurge(t.Context(), moment(0), 10))(t), 0)
 		want(t, got(s.FeedPurge(t.Context(), moment(3), 2))(t), 2)
@@ -63,20 +62,28 @@ func testFeed(t *testing.T, open Opener) {
 		for _, at := range []int{0, 9, 1, 10} {
 			must(t, s.FeedAppend(t.Context(), "a", moment(at), []string{"k"}))
 		}
-		rows := got(s.FeedAfter(t.Context(), 0, 10))(t)
+		rows := feedRows(t, s, 4)
 		want(t, got(s.FeedPurge(t.Context(), moment(5), 10))(t), 1)
 		want(t, got(s.FeedAfter(t.Context(), 0, 10))(t), rows[1:])
 	})
 	run("FeedPurge/IdsAreNeverGivenAgain", func(t *testing.T, s store.Store) {
 		must(t, s.FeedAppend(t.Context(), "a", moment(0), []string{"k", "l"}))
-		newest := got(s.FeedAfter(t.Context(), 0, 10))(t)[1].ID
+		newest := feedRows(t, s, 2)[1].ID
 		want(t, got(s.FeedPurge(t.Context(), moment(1), 10))(t), 2)
 		wantBounds(t, s, newest+1, newest)
 		must(t, s.FeedAppend(t.Context(), "a", moment(2), []string{"k"}))
-		next := got(s.FeedAfter(t.Context(), 0, 10))(t)[0].ID
+		next := feedRows(t, s, 1)[0].ID
 		want(t, next > newest, true)
 		wantBounds(t, s, next, next)
 	})
+}
+
+// feedRows returns the whole feed, which has n rows.
+func feedRows(t *testing.T, s store.Store, n int) []store.FeedRow {
+	t.Helper()
+	rows := got(s.FeedAfter(t.Context(), 0, n+1))(t)
+	want(t, len(rows), n)
+	return rows
 }
 
 func wantBounds(t *testing.T, s store.Store, oldest, newest int64) {

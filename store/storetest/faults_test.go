@@ -1,0 +1,309 @@
+package storetest_test
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/usermgmt/usermgmt/store"
+)
+
+// fault is one way to break a store, and the first test that sees it.
+type fault struct {
+	name     string
+	caughtBy string
+	wrap     func(store.Store) store.Store
+}
+
+// faults are mistakes that drivers of this kind were seen to make.
+var faults = []fault{
+	{"sign-ins-read-then-write", "SignIns/SignInAttempt/LK-02",
+		func(s store.Store) store.Store { return &racySignIns{Store: s, counts: map[string]int{}} }},
+	{"lock-prolonged", "SignIns/SignInAttempt/LockIsNotProlonged",
+		func(s store.Store) store.Store { return prolongingLocks{s} }},
+	{"refresh-not-conditional", "RefreshTokens/RefreshTokenUse/RT-02",
+		func(s store.Store) store.Store { return racyRefresh{s} }},
+	{"reserve-checks-outside", "Reserve/MeterReserve/QT-01",
+		func(s store.Store) store.Store { return checksOutside{s} }},
+	{"batch-members-blind", "Reserve/MeterReserve/BatchMembersSeeEachOther",
+		func(s store.Store) store.Store { return &blindBatch{Store: s} }},
+	{"refused-member-writes", "Reserve/MeterReserve/RefusedMemberWritesNothing",
+		func(s store.Store) store.Store { return refusedWrites{s} }},
+	{"expired-leases-stay", "Reserve/MeterReserve/LeasePastItsDeadlineCountsAsReturned",
+		func(s store.Store) store.Store { return expiredStay{s} }},
+	{"second-ending-counts", "Settle/MeterSettle/QT-09",
+		func(s store.Store) store.Store { return secondEnding{s} }},
+	{"identifier-overwrites", "Identifiers/IdentifierInsert/Taken",
+		func(s store.Store) store.Store { return overwritesNames{s} }},
+	{"identifier-checked-outside", "Identifiers/IdentifierInsert/RL-18",
+		func(s store.Store) store.Store { return namesOutside{s} }},
+	{"commits-on-error", "InTx/InTx/ErrorRollsBackAndIsReturned",
+		func(s store.Store) store.Store { return commitsOnError{s} }},
+	{"swallows-panics", "InTx/InTx/PanicRollsBackAndGoesOn",
+		func(s store.Store) store.Store { return swallowsPanics{s} }},
+	{"no-transaction", "InTx/InTx/ReadThenWriteLosesNothing",
+		func(s store.Store) store.Store { return noTransaction{s} }},
+	{"ignores-context", "Cancellation/UserUpdate/ContextEnded",
+		func(s store.Store) store.Store { return ignoresContext{s} }},
+	{"answers-after-close", "Close/Close/AnythingAfterIsErrClosed",
+		func(s store.Store) store.Store { return answersAfterClose{s} }},
+	{"keeps-nanoseconds", "Users/UserGet/ReturnsWhatWasStored",
+		func(s store.Store) store.Store { return nanoseconds{s} }},
+	{"page-loses-ties", "APIKeys/APIKeyList/OfOneUser",
+		func(s store.Store) store.Store { return losesTies{s} }},
+	{"feed-out-of-order", "Feed/FeedAfter/FollowerMissesNothing",
+		func(s store.Store) store.Store { return reorderedFeed{s} }},
+	{"feed-forgets-newest", "Feed/FeedPurge/IdsAreNeverGivenAgain",
+		func(s store.Store) store.Store { return forgetsNewest{s} }},
+	{"messages-of-others", "Messages/MessageGet/OfAnotherUser",
+		func(s store.Store) store.Store { return othersMessages{s} }},
+}
+
+type racySignIns struct {
+	store.Store
+	mu     sync.Mutex
+	counts map[string]int
+}
+
+func (s *racySignIns) SignInAttempt(_ context.Context, key string, rule store.SignInRule, now time.Time) (f store.SignInFailures, _ error) {
+	s.mu.Lock()
+	f.Count = s.counts[key] + 1
+	s.mu.Unlock()
+	runtime.Gosched()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counts[key] = f.Count
+	if f.Count > rule.Limit {
+		f.LockedUntil = now.Add(rule.Window)
+	}
+	return f, nil
+}
+
+type prolongingLocks struct{ store.Store }
+
+func (s prolongingLocks) SignInAttempt(ctx context.Context, key string, rule store.SignInRule, now time.Time) (store.SignInFailures, error) {
+	f, err := s.Store.SignInAttempt(ctx, key, rule, now)
+	if f.LockedUntil.After(now) {
+		f.LockedUntil = now.Add(rule.Window).UTC().Truncate(time.Microsecond)
+	}
+	return f, err
+}
+
+type racyRefresh struct{ store.Store }
+
+func (s racyRefresh) RefreshTokenUse(ctx context.Context, u store.RefreshUse) (bool, error) {
+	t, err := s.RefreshTokenGet(ctx, u.Hash)
+	if err != nil || !t.UsedAt.IsZero() {
+		return false, nil
+	}
+	_, err = s.Store.RefreshTokenUse(ctx, u)
+	return true, err
+}
+
+// unlimited is r with limits that admit everything.
+func unlimited(r store.Reserve) store.Reserve {
+	limits := make([]store.CounterLimit, len(r.Limits))
+	for i, l := range r.Limits {
+		limits[i] = l
+		limits[i].Limit = store.Unlimited
+	}
+	r.Limits = limits
+	return r
+}
+
+func admits(states []store.CounterState, amount int64) bool {
+	for _, c := range states {
+		if c.Limit != store.Unlimited && c.Used+c.Reserved+amount > c.Limit {
+			return false
+		}
+	}
+	return true
+}
+
+type checksOutside struct{ store.Store }
+
+func (s checksOutside) MeterReserve(ctx context.Context, batch []store.Reserve) ([]store.ReserveResult, error) {
+	if len(batch) != 1 {
+		return s.Store.MeterReserve(ctx, batch)
+	}
+	states, err := s.MeterUsage(ctx, batch[0].Limits, batch[0].Now)
+	if err != nil || !admits(states, batch[0].Amount) {
+		return s.Store.MeterReserve(ctx, batch)
+	}
+	return s.Store.MeterReserve(ctx, []store.Reserve{unlimited(batch[0])})
+}
+
+type blindBatch struct {
+	store.Store
+	mu sync.Mutex
+}
+
+func (s *blindBatch) MeterReserve(ctx context.Context, batch []store.Reserve) ([]store.ReserveResult, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	admitted := make([]store.Reserve, len(batch))
+	for i, r := range batch {
+		admitted[i] = r
+		if states, err := s.MeterUsage(ctx, r.Limits, r.Now); err == nil && admits(states, r.Amount) {
+			admitted[i] = unlimited(r)
+		}
+	}
+	return s.Store.MeterReserve(ctx, admitted)
+}
+
+type refusedWrites struct{ store.Store }
+
+func (s refusedWrites) MeterReserve(ctx context.Context, batch []store.Reserve) ([]store.ReserveResult, error) {
+	results, err := s.Store.MeterReserve(ctx, batch)
+	for i, r := range results {
+		if r.Refused > 0 {
+			first := store.UsageAdd{Counters: []store.Counter{batch[i].Limits[0].Counter}, Amount: batch[i].Amount}
+			err = s.MeterAdd(ctx, []store.UsageAdd{first})
+		}
+	}
+	return results, err
+}
+
+type expiredStay struct{ store.Store }
+
+func (s expiredStay) MeterUsage(ctx context.Context, counters []store.CounterLimit, _ time.Time) ([]store.CounterState, error) {
+	return s.Store.MeterUsage(ctx, counters, time.Unix(1, 0))
+}
+
+type secondEnding struct{ store.Store }
+
+func (s secondEnding) MeterSettle(ctx context.Context, batch []store.Settle) ([]store.Reservation, error) {
+	ended, err := s.Store.MeterSettle(ctx, batch)
+	for i := range ended {
+		if !batch[i].Release {
+			ended[i].Settled = batch[i].Amount
+		}
+	}
+	return ended, err
+}
+
+type overwritesNames struct{ store.Store }
+
+func (s overwritesNames) IdentifierInsert(ctx context.Context, id store.Identifier) error {
+	if holder, err := s.IdentifierGet(ctx, id.Kind, id.Value); err == nil {
+		if err := s.IdentifierDelete(ctx, id.Kind, holder.Subject); err != nil {
+			return err
+		}
+	}
+	return s.Store.IdentifierInsert(ctx, id)
+}
+
+type namesOutside struct{ store.Store }
+
+// uncheckedNames answers a name that is taken as if it had been free before.
+type uncheckedNames struct{ store.Queries }
+
+func (s namesOutside) InTx(ctx context.Context, fn func(context.Context, store.Queries) error) error {
+	return s.Store.InTx(ctx, func(ctx context.Context, q store.Queries) error { return fn(ctx, uncheckedNames{q}) })
+}
+
+func (q uncheckedNames) IdentifierInsert(ctx context.Context, id store.Identifier) error {
+	if holder, err := q.IdentifierGet(ctx, id.Kind, id.Value); err == nil && holder.Subject != id.Subject {
+		return nil
+	}
+	return q.Queries.IdentifierInsert(ctx, id)
+}
+
+type commitsOnError struct{ store.Store }
+
+func (s commitsOnError) InTx(ctx context.Context, fn func(context.Context, store.Queries) error) (err error) {
+	commit := s.Store.InTx(ctx, func(ctx context.Context, q store.Queries) error {
+		err = fn(ctx, q)
+		return nil
+	})
+	if err == nil {
+		err = commit
+	}
+	return err
+}
+
+type swallowsPanics struct{ store.Store }
+
+func (s swallowsPanics) InTx(ctx context.Context, fn func(context.Context, store.Queries) error) error {
+	return s.Store.InTx(ctx, func(ctx context.Context, q store.Queries) error {
+		defer func() { _ = recover() }()
+		return fn(ctx, q)
+	})
+}
+
+type noTransaction struct{ store.Store }
+
+// unlocked is a Store as Queries whose writes are each on their own.
+type unlocked struct{ store.Store }
+
+func (s noTransaction) InTx(ctx context.Context, fn func(context.Context, store.Queries) error) error {
+	return fn(ctx, unlocked{s.Store})
+}
+
+func (unlocked) IdentifierInsert(context.Context, store.Identifier) error { return nil }
+
+type ignoresContext struct{ store.Store }
+
+func (s ignoresContext) UserUpdate(ctx context.Context, u store.User) error {
+	return s.Store.UserUpdate(context.WithoutCancel(ctx), u)
+}
+
+type answersAfterClose struct{ store.Store }
+
+func (answersAfterClose) FeedBounds(context.Context) (oldest, newest int64, err error) {
+	return 0, 0, nil
+}
+
+type nanoseconds struct{ store.Store }
+
+func (s nanoseconds) UserGet(ctx context.Context, id string) (store.User, error) {
+	u, err := s.Store.UserGet(ctx, id)
+	u.CreatedAt = u.CreatedAt.Add(932)
+	return u, err
+}
+
+type losesTies struct{ store.Store }
+
+func (s losesTies) APIKeyList(ctx context.Context, userID string, p store.Page) (store.List[store.APIKey], error) {
+	p.After.ID = ""
+	return s.Store.APIKeyList(ctx, userID, p)
+}
+
+// reorderedFeed does not show the row before the newest, as a database does
+// that gives ids before it commits.
+type reorderedFeed struct{ store.Store }
+
+func (s reorderedFeed) FeedAfter(ctx context.Context, id int64, limit int) ([]store.FeedRow, error) {
+	rows, err := s.Store.FeedAfter(ctx, id, limit)
+	if len(rows) >= 2 && len(rows) < limit {
+		rows = append(rows[:len(rows)-2], rows[len(rows)-1])
+	}
+	return rows, err
+}
+
+type forgetsNewest struct{ store.Store }
+
+func (s forgetsNewest) FeedBounds(ctx context.Context) (oldest, newest int64, err error) {
+	rows, err := s.FeedAfter(ctx, 0, 1)
+	if err != nil || len(rows) == 0 {
+		return 0, 0, err
+	}
+	return s.Store.FeedBounds(ctx)
+}
+
+type othersMessages struct{ store.Store }
+
+func (s othersMessages) MessageGet(ctx context.Context, userID, id string) (store.Message, error) {
+	m, err := s.Store.MessageGet(ctx, userID, id)
+	if err == nil {
+		return m, nil
+	}
+	all, listErr := s.MessageList(ctx, store.MessageFilter{}, store.Page{Limit: store.MaxLimit})
+	for _, m := range all.Items {
+		if listErr == nil && m.ID == id {
+			return m, nil
+		}
+	}
+	return m, err
+}
