@@ -25,9 +25,13 @@ type Store interface {
 
 	// InTx runs fn in one transaction that may write, and commits when fn
 	// returns nil. An error or a panic of fn rolls everything back. fn must use
-	// only the Queries it is given; it may run again when the database asks for
-	// that, so it has no other effects. Transactions that write are serial on
-	// SQLite.
+	// only the Queries it is given, which end with the transaction; it may run
+	// again when the database asks for that, so it has no other effects.
+	// Transactions that write are serial on SQLite.
+	//
+	// ErrNotFound, and ErrConflict about one record, leave the transaction
+	// usable. A fault of the database, and a batch that failed half-way, end it:
+	// nothing is committed, even when fn returns nil.
 	InTx(ctx context.Context, fn func(ctx context.Context, q Queries) error) error
 
 	MessageStore
@@ -36,7 +40,7 @@ type Store interface {
 	Ping(ctx context.Context) error
 
 	// Close waits for running calls and releases what the driver opened. Twice
-	// is once.
+	// is once. It is not called from inside InTx, for which it would wait.
 	Close() error
 }
 
@@ -73,7 +77,7 @@ type UserStore interface {
 	// PasswordHashPut inserts or replaces.
 	PasswordHashPut(ctx context.Context, h PasswordHash) error
 	// PasswordHashReplace stores h only while the hash is still old, and reports
-	// whether it was.
+	// whether it was; a missing one was not.
 	PasswordHashReplace(ctx context.Context, old string, h PasswordHash) (bool, error)
 	// PasswordHashDelete is nil when there is none.
 	PasswordHashDelete(ctx context.Context, subject string) error
@@ -90,7 +94,8 @@ type SessionStore interface {
 	SessionWithUser(ctx context.Context, id string) (Session, User, error)
 	// SessionUpdate replaces LastSeen, IdleUntil, ReauthAt, IP and UserAgent.
 	SessionUpdate(ctx context.Context, s Session) error
-	// SessionRevoke ends a live session and reports whether it was live.
+	// SessionRevoke ends a session that is live at a time and reports whether it
+	// was; a missing one was not.
 	SessionRevoke(ctx context.Context, id string, at time.Time) (bool, error)
 	// SessionRevokeAll ends every live session of a subject but one (empty:
 	// none is spared) and returns their ids.
@@ -104,7 +109,7 @@ type SessionStore interface {
 	RefreshTokenInsert(ctx context.Context, t RefreshToken) error
 	RefreshTokenGet(ctx context.Context, hash [32]byte) (RefreshToken, error)
 	// RefreshTokenUse marks a token as used if it was not, in one statement,
-	// and reports whether this call did it.
+	// and reports whether this call did it; a missing one cannot be used.
 	RefreshTokenUse(ctx context.Context, u RefreshUse) (bool, error)
 }
 
@@ -115,6 +120,7 @@ type SignInStore interface {
 	// rule.Limit within rule.Window come back with a zero LockedUntil or one
 	// that is not after now; every further one comes back locked. A lock lasts
 	// rule.Window from the attempt that set it and is not prolonged by others.
+	// Counting starts anew after a lock, and after rule.Window without attempts.
 	SignInAttempt(ctx context.Context, key string, rule SignInRule, now time.Time) (SignInFailures, error)
 	// SignInClear forgets the attempts under a key.
 	SignInClear(ctx context.Context, key string) error
@@ -208,6 +214,9 @@ type FeedStore interface {
 	// given. An empty feed that never had a row gives 0, 0; one that was purged
 	// whole gives newest+1, newest.
 	FeedBounds(ctx context.Context) (oldest, newest int64, err error)
-	// FeedPurge deletes at most limit rows older than a time.
+	// FeedPurge deletes at most limit rows from the oldest on, up to the first
+	// that is not older than a time: it leaves no gap, so that a follower whose
+	// next id is at least the oldest has missed nothing. It returns how many
+	// went.
 	FeedPurge(ctx context.Context, before time.Time, limit int) (int, error)
 }

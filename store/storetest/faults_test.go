@@ -60,6 +60,13 @@ var faults = []fault{
 		func(s store.Store) store.Store { return othersMessages{s} }},
 }
 
+// letOthersRun widens the moment between a check and what depends on it.
+func letOthersRun() {
+	for range 500 {
+		runtime.Gosched()
+	}
+}
+
 type racySignIns struct {
 	store.Store
 	mu     sync.Mutex
@@ -70,7 +77,7 @@ func (s *racySignIns) SignInAttempt(_ context.Context, key string, rule store.Si
 	s.mu.Lock()
 	f.Count = s.counts[key] + 1
 	s.mu.Unlock()
-	runtime.Gosched()
+	letOthersRun()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.counts[key] = f.Count
@@ -97,6 +104,7 @@ func (s racyRefresh) RefreshTokenUse(ctx context.Context, u store.RefreshUse) (b
 	if err != nil || !t.UsedAt.IsZero() {
 		return false, nil
 	}
+	letOthersRun()
 	_, err = s.Store.RefreshTokenUse(ctx, u)
 	return true, err
 }
@@ -131,6 +139,7 @@ func (s checksOutside) MeterReserve(ctx context.Context, batch []store.Reserve) 
 	if err != nil || !admits(states, batch[0].Amount) {
 		return s.Store.MeterReserve(ctx, batch)
 	}
+	letOthersRun()
 	return s.Store.MeterReserve(ctx, []store.Reserve{unlimited(batch[0])})
 }
 

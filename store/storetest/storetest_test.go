@@ -48,11 +48,6 @@ func TestFaultyStore(t *testing.T) {
 	}
 }
 
-// TestSuitePasses is the counterpart: without a fault the suite passes.
-func TestSuitePasses(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) store.Store { return open(t) })
-}
-
 func open(t *testing.T) *sqlite.Store {
 	t.Helper()
 	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "usermgmt.db"), nil)

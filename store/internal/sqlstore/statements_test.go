@@ -1,0 +1,158 @@
+package sqlstore_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/usermgmt/usermgmt/store"
+	"github.com/usermgmt/usermgmt/store/internal/sqlstore"
+)
+
+// TestStatementsNumberTheirPlaceholders reads the text of every statement in
+// the source. SQLite drivers bind by number and PostgreSQL counts the numbers,
+// so a number left out would shift arguments or be refused.
+func TestStatementsNumberTheirPlaceholders(t *testing.T) {
+	t.Parallel()
+	statements := constants(t)
+	seen := 0
+	for name, text := range statements {
+		if !statement.MatchString(text) {
+			continue
+		}
+		seen++
+		checkPlaceholders(t, name, text)
+	}
+	if seen < 50 {
+		t.Fatalf("found %d statements: they are no longer constants", seen)
+	}
+}
+
+// TestListsNumberTheirPlaceholders does the same for lists, whose text depends
+// on the filters.
+func TestListsNumberTheirPlaceholders(t *testing.T) {
+	t.Parallel()
+	r := &recorder{}
+	q := sqlstore.New(r, sqlstore.Locks{})
+	for i := range 8 {
+		pick := func(bit int, s string) string {
+			if i>>bit&1 == 0 {
+				return ""
+			}
+			return s
+		}
+		for _, p := range []store.Page{{}, {Sort: store.OldestFirst}, {After: store.Position{ID: "x"}}, {Total: true}} {
+			q.MessageList(t.Context(), store.MessageFilter{UserID: pick(0, "u"), ConversationID: pick(1, "c")}, p)
+			q.AuditList(t.Context(), store.AuditFilter{ActorID: pick(0, "a"), TargetID: pick(1, "t"), Action: pick(2, "x")}, p)
+			q.SessionList(t.Context(), "u", time.Now(), p)
+			q.APIKeyList(t.Context(), "u", p)
+		}
+	}
+	for text, args := range r.seen {
+		if n := checkPlaceholders(t, "list", text); n != args {
+			t.Errorf("%d arguments for %d placeholders: %s", args, n, text)
+		}
+	}
+}
+
+func TestDollars(t *testing.T) {
+	t.Parallel()
+	got := sqlstore.Dollars("SELECT ?1, ?12 WHERE a = ?2")
+	if want := "SELECT $1, $12 WHERE a = $2"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+var (
+	statement   = regexp.MustCompile(`^(SELECT|INSERT|UPDATE|DELETE)\s`)
+	placeholder = regexp.MustCompile(`\?(\d*)`)
+)
+
+// checkPlaceholders wants ?1 to ?n, each at least once, and none inside of
+// quotes, where Dollars would rewrite text. It returns n.
+func checkPlaceholders(t *testing.T, name, text string) int {
+	t.Helper()
+	used, highest := map[int]bool{}, 0
+	for _, m := range placeholder.FindAllStringSubmatch(text, -1) {
+		n, err := strconv.Atoi(m[1])
+		if err != nil || n == 0 {
+			t.Errorf("%s: a placeholder without a number: %s", name, text)
+		}
+		used[n], highest = true, max(highest, n)
+	}
+	if len(used) != highest {
+		t.Errorf("%s: %d placeholders, but the highest is ?%d: %s", name, len(used), highest, text)
+	}
+	for i, part := range strings.Split(text, "'") {
+		if i%2 == 1 && strings.Contains(part, "?") {
+			t.Errorf("%s: a question mark in quotes: %s", name, text)
+		}
+	}
+	return highest
+}
+
+// constants returns the string constants of the package, put together.
+func constants(t *testing.T) map[string]string {
+	t.Helper()
+	packages, err := parser.ParseDir(token.NewFileSet(), ".", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := map[string]ast.Expr{}
+	for _, f := range packages["sqlstore"].Files {
+		for _, d := range f.Decls {
+			if g, ok := d.(*ast.GenDecl); ok && g.Tok == token.CONST {
+				for _, s := range g.Specs {
+					v := s.(*ast.ValueSpec)
+					for i, name := range v.Names {
+						values[name.Name] = v.Values[i]
+					}
+				}
+			}
+		}
+	}
+	texts := map[string]string{}
+	for name, v := range values {
+		texts[name] = fold(values, v)
+	}
+	return texts
+}
+
+// fold joins literals and other constants.
+func fold(values map[string]ast.Expr, e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		s, _ := strconv.Unquote(e.Value)
+		return s
+	case *ast.Ident:
+		return fold(values, values[e.Name])
+	case *ast.BinaryExpr:
+		return fold(values, e.X) + fold(values, e.Y)
+	}
+	return ""
+}
+
+// recorder is a Runner that notes statements and runs none.
+type recorder struct{ seen map[string]int }
+
+var errRecorded = errors.New("recorded")
+
+func (r *recorder) Read(_ context.Context, fn func(sqlstore.Reader) error) error { return fn(r) }
+
+func (r *recorder) Write(context.Context, func(sqlstore.Conn) error) error { return errRecorded }
+
+func (r *recorder) QueryContext(_ context.Context, query string, args ...any) (*sql.Rows, error) {
+	if r.seen == nil {
+		r.seen = map[string]int{}
+	}
+	r.seen[query] = len(args)
+	return nil, errRecorded
+}
