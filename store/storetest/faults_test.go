@@ -3,6 +3,7 @@ package storetest_test
 import (
 	"context"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -53,7 +54,7 @@ var faults = []fault{
 	{"page-loses-ties", "APIKeys/APIKeyList/OfOneUser",
 		func(s store.Store) store.Store { return losesTies{s} }},
 	{"feed-out-of-order", "Feed/FeedAfter/FollowerMissesNothing",
-		func(s store.Store) store.Store { return reorderedFeed{s} }},
+		func(s store.Store) store.Store { return &reorderedFeed{Store: s} }},
 	{"feed-forgets-newest", "Feed/FeedPurge/IdsAreNeverGivenAgain",
 		func(s store.Store) store.Store { return forgetsNewest{s} }},
 	{"messages-of-others", "Messages/MessageGet/OfAnotherUser",
@@ -279,14 +280,21 @@ func (s losesTies) APIKeyList(ctx context.Context, userID string, p store.Page) 
 	return s.Store.APIKeyList(ctx, userID, p)
 }
 
-// reorderedFeed does not show the row before the newest, as a database does
-// that gives ids before it commits.
-type reorderedFeed struct{ store.Store }
+// reorderedFeed shows every third row only after a later one, as a database
+// does that gives ids before it commits.
+type reorderedFeed struct {
+	store.Store
+	mu     sync.Mutex
+	newest int64
+}
 
-func (s reorderedFeed) FeedAfter(ctx context.Context, id int64, limit int) ([]store.FeedRow, error) {
+func (s *reorderedFeed) FeedAfter(ctx context.Context, id int64, limit int) ([]store.FeedRow, error) {
 	rows, err := s.Store.FeedAfter(ctx, id, limit)
-	if len(rows) >= 2 && len(rows) < limit {
-		rows = append(rows[:len(rows)-2], rows[len(rows)-1])
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rows = slices.DeleteFunc(rows, func(r store.FeedRow) bool { return r.ID%3 == 0 && r.ID > s.newest })
+	for _, r := range rows {
+		s.newest = max(s.newest, r.ID)
 	}
 	return rows, err
 }
