@@ -1,0 +1,235 @@
+package account
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/usermgmt/usermgmt/authn"
+	"github.com/usermgmt/usermgmt/store"
+)
+
+// errHashChanged says that a password was changed, or hashed anew, while it was
+// compared.
+var errHashChanged = errors.New("account: the password hash changed during the attempt")
+
+// hashChanges is how often a password is compared again for that reason.
+const hashChanges = 3
+
+// knownFor is how long an address counts as a known device after a sign-in.
+const knownFor = 30 * 24 * time.Hour
+
+// claim is an attempt to be somebody. Its user is zero when there is nobody of
+// that name who could sign in, its hash empty when he has no password.
+type claim struct {
+	counter string // what its failures are counted under
+	device  string // where it comes from; empty when unknown
+	user    store.User
+	hash    string
+}
+
+// claimName makes the claim of a sign-in with a user name or an e-mail address.
+// A name that has not the shape of one is an unknown name.
+func (u *Users) claimName(ctx context.Context, name string, from netip.Addr) (claim, error) {
+	kind, value, ok := signInName(name)
+	nobody := claim{counter: u.nameCounter(value), device: deviceOf(from)}
+	if !ok {
+		return nobody, nil
+	}
+	id, err := u.cfg.Store.IdentifierGet(ctx, kind, value)
+	if errors.Is(err, store.ErrNotFound) {
+		return nobody, nil
+	}
+	if err != nil {
+		return claim{}, err
+	}
+	return u.claimID(ctx, id.Subject, from)
+}
+
+// claimID makes the claim to be an account. From a device that the account
+// knows, failures have a counter of their own: whoever keeps failing elsewhere
+// does not shut the owner out.
+func (u *Users) claimID(ctx context.Context, id string, from netip.Addr) (claim, error) {
+	c := claim{counter: "user:" + id, device: deviceOf(from)}
+	user, err := u.cfg.Store.UserGet(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return c, nil // deleted: the name is held still
+	}
+	if err != nil {
+		return claim{}, err
+	}
+	c.user = user
+	hash, err := u.cfg.Store.PasswordHashGet(ctx, id)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return claim{}, err
+	}
+	c.hash = hash.Hash
+	if c.device == "" {
+		return c, nil
+	}
+	known, err := u.cfg.Store.KnownDeviceSince(ctx, id, c.device, u.now().Add(-knownFor))
+	if known {
+		c.counter = "device:" + id + ":" + c.device
+	}
+	return c, err
+}
+
+// prove runs act for whoever gives the password of a claim; rehash says that the
+// password should be hashed anew. The attempt is counted once and before anything
+// is compared, so that of any number of concurrent ones no more than the limit
+// are looked at; act clears the counter of the claim that it gets. When act finds
+// another hash than the one compared (errHashChanged), the account is looked up
+// again. The claim that it returns is for the record of a failure.
+func (u *Users) prove(ctx context.Context, look func() (claim, error), password string, act func(c claim, rehash bool) error) (claim, error) {
+	c, err := look()
+	if err != nil {
+		return c, err
+	}
+	if err := u.count(ctx, c, password); err != nil {
+		return c, err
+	}
+	for range hashChanges {
+		rehash, err := u.compare(ctx, c, password)
+		if err != nil {
+			return c, err
+		}
+		if err := act(c, rehash); !errors.Is(err, errHashChanged) {
+			return c, err
+		}
+		counter := c.counter
+		if c, err = look(); err != nil {
+			return c, err
+		}
+		c.counter = counter // where it was counted
+	}
+	return c, store.Unavailable(errHashChanged)
+}
+
+// count counts an attempt, and refuses it while its counter is locked.
+func (u *Users) count(ctx context.Context, c claim, password string) error {
+	now := u.now()
+	failures, err := u.cfg.Store.SignInAttempt(ctx, c.counter, u.cfg.Lockout, now)
+	if err != nil {
+		return err
+	}
+	if !failures.LockedUntil.After(now) {
+		return nil
+	}
+	// The answer stands, also where the hash has to be left out for load.
+	_ = u.cfg.Hasher.VerifyDummy(ctx, password)
+	return &store.Error{
+		Code:       store.ErrLocked,
+		Detail:     "There were too many failed attempts. Try again later.",
+		RetryAfter: failures.LockedUntil.Sub(now),
+	}
+}
+
+// compare compares a password with the hash of a claim. One hash is computed
+// whatever the answer is.
+func (u *Users) compare(ctx context.Context, c claim, password string) (rehash bool, err error) {
+	if c.hash == "" {
+		if err := u.cfg.Hasher.VerifyDummy(ctx, password); err != nil {
+			return false, err
+		}
+		return false, wrongPassword()
+	}
+	ok, rehash, err := u.cfg.Hasher.Verify(ctx, c.hash, password)
+	if err == nil && !ok {
+		err = wrongPassword()
+	}
+	return rehash, err
+}
+
+// still reads the account of a proven claim inside a transaction: deleted since
+// it is a wrong password, with another hash it has to be proven again.
+func (c claim) still(ctx context.Context, q store.Queries) (store.User, error) {
+	user, err := q.UserGet(ctx, c.user.ID)
+	if err != nil {
+		return store.User{}, goneIsWrong(err)
+	}
+	hash, err := q.PasswordHashGet(ctx, c.user.ID)
+	if err != nil {
+		return store.User{}, goneIsWrong(err)
+	}
+	if hash.Hash != c.hash {
+		return store.User{}, errHashChanged
+	}
+	return user, nil
+}
+
+func goneIsWrong(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return wrongPassword()
+	}
+	return err
+}
+
+// recordFailure puts an attempt that was refused into the trail. What was typed
+// as a name stays out of it: it may be a password.
+func (u *Users) recordFailure(action string, actor store.Actor, c claim, err error) {
+	change := store.Change{Action: action, Actor: actor, Target: target(c.user.ID), At: u.now()}
+	switch store.CodeOf(err) {
+	case store.ErrInvalidCredentials:
+		change.Result, change.Reason = store.Failed, "wrong name or password"
+	case store.ErrLocked:
+		change.Result, change.Reason = store.Denied, "locked"
+	case store.ErrSuspended:
+		change.Result, change.Reason = store.Denied, "suspended"
+	default:
+		return
+	}
+	u.cfg.Trail.Record(change)
+}
+
+// wrongPassword is the one answer to a wrong password and to a name that nobody
+// has.
+func wrongPassword() error {
+	return store.Errorf(store.ErrInvalidCredentials, "The name or password is wrong.")
+}
+
+// signInName folds what was typed into the form that names are kept in.
+func signInName(name string) (kind store.IdentifierKind, value string, ok bool) {
+	if strings.Contains(name, "@") {
+		email, err := ParseEmail(name)
+		if err != nil {
+			return store.IdentifierEmail, name, false
+		}
+		return store.IdentifierEmail, email.Key, true
+	}
+	username, err := ParseUsername(name)
+	if err != nil {
+		return store.IdentifierUsername, name, false
+	}
+	return store.IdentifierUsername, username, true
+}
+
+// nameCounter is what the failures of an unknown name are counted under: the
+// name itself is nothing to keep.
+func (u *Users) nameCounter(name string) string {
+	mac := u.cfg.Keyring.Newest(authn.PurposeSignInName).MAC([]byte(name))
+	return "name:" + hex.EncodeToString(mac[:])
+}
+
+// deviceOf is the address that stands for a device: an IPv6 host has its whole
+// /64. It is empty for no address.
+func deviceOf(ip netip.Addr) string {
+	ip = ip.Unmap().WithZone("")
+	switch {
+	case ip.Is4():
+		return ip.String()
+	case ip.Is6():
+		return netip.PrefixFrom(ip, 64).Masked().String()
+	}
+	return ""
+}
+
+// noteDevice remembers where an account signed in from.
+func noteDevice(ctx context.Context, q store.Queries, id, device string, at time.Time) error {
+	if device == "" {
+		return nil
+	}
+	return q.KnownDevicePut(ctx, store.KnownDevice{Subject: id, Address: device, At: at})
+}

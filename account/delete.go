@@ -1,0 +1,108 @@
+package account
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/usermgmt/usermgmt/store"
+)
+
+// remains is what is sealed of a deleted user, so that he can come back whole.
+// It is stored: members may be added, never renamed.
+type remains struct {
+	User store.User          `json:"user"`
+	Hash *store.PasswordHash `json:"password_hash"` // nil when there was none
+	Keys []store.APIKeyHash  `json:"keys"`          // as they were: it is for a restore to suspend the active ones
+}
+
+// Delete deletes an account so that it can come back until its retention is
+// over. Profile, password hash and keys are sealed and set aside; sessions and
+// keys are refused from now on; the address is free at once, while the user name
+// stays held. Usage, messages and the trail stay under the account's id. It
+// needs a reason (ErrReasonRequired).
+func (u *Users) Delete(ctx context.Context, actor store.Actor, id, reason string) error {
+	if err := checkReason(reason); err != nil {
+		return err
+	}
+	return u.cfg.Door.Do(ctx, actor, func(ctx context.Context, q store.Queries, c *store.Change) error {
+		user, err := q.UserGet(ctx, id)
+		if err != nil {
+			return err
+		}
+		c.Reason = reason
+		return u.setAside(ctx, q, c, user)
+	})
+}
+
+// DeleteSelf is Delete by the owner, who gives the password in place of a
+// reason. A wrong one is ErrInvalidCredentials and counts to the lockout.
+func (u *Users) DeleteSelf(ctx context.Context, actor store.Actor, id, password string) error {
+	from, _ := netip.ParseAddr(actor.IP) // no address is no known device
+	return u.proven(ctx, "user.delete", actor, id, from, password, func(p claim) error {
+		return u.cfg.Door.Do(ctx, actor, func(ctx context.Context, q store.Queries, c *store.Change) error {
+			user, err := p.still(ctx, q)
+			if err != nil {
+				return err
+			}
+			if err := q.SignInClear(ctx, p.counter); err != nil {
+				return err
+			}
+			return u.setAside(ctx, q, c, user)
+		})
+	})
+}
+
+// setAside turns a user into a deleted one.
+func (u *Users) setAside(ctx context.Context, q store.Queries, c *store.Change, user store.User) error {
+	sealed, err := u.sealRemains(ctx, q, c, user)
+	if err != nil {
+		return err
+	}
+	err = q.DeletedUserInsert(ctx, store.DeletedUser{
+		ID:        user.ID,
+		Username:  user.Username,
+		Sealed:    sealed,
+		DeletedAt: c.At,
+		DeletedBy: c.Actor,
+		Reason:    c.Reason,
+		PurgeAt:   c.At.Add(u.cfg.DeletedRetention),
+	})
+	if err != nil {
+		return err
+	}
+	c.Action, c.Target = "user.delete", target(user.ID)
+	c.Affects = []string{store.UserVersion(user.ID)}
+	if err := u.cfg.Sessions.RevokeAllIn(ctx, q, c, user.ID, "", c.At); err != nil {
+		return err
+	}
+	if err := q.PasswordHashDelete(ctx, user.ID); err != nil {
+		return err
+	}
+	if err := q.IdentifierDelete(ctx, store.IdentifierEmail, user.ID); err != nil {
+		return err
+	}
+	return q.UserDelete(ctx, user.ID)
+}
+
+// sealRemains takes the keys of a user and seals them with his profile and
+// password hash.
+func (u *Users) sealRemains(ctx context.Context, q store.Queries, c *store.Change, user store.User) (string, error) {
+	left := remains{User: user}
+	hash, err := q.PasswordHashGet(ctx, user.ID)
+	if err == nil {
+		left.Hash = &hash
+	} else if !errors.Is(err, store.ErrNotFound) {
+		return "", err
+	}
+	if left.Keys, err = q.APIKeyTake(ctx, user.ID); err != nil {
+		return "", err
+	}
+	plain, err := json.Marshal(left)
+	if err != nil {
+		return "", fmt.Errorf("account: a user cannot be encoded: %w", err)
+	}
+	return u.cfg.Seal.Seal(plain, "deleted_users.sealed."+user.ID, c.At)
+}

@@ -1,0 +1,149 @@
+package account
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/usermgmt/usermgmt/authn"
+	"github.com/usermgmt/usermgmt/internal/ids"
+	"github.com/usermgmt/usermgmt/store"
+)
+
+// Registration is what a new account begins with.
+type Registration struct {
+	Username    string
+	Email       string // may be empty: then there is no address to sign in with
+	Password    string
+	DisplayName string // may be empty
+	TimeZone    string // IANA name; empty means UTC
+}
+
+// newcomer is a registration that passed the rules.
+type newcomer struct {
+	user  store.User
+	names []store.Identifier
+	hash  string // empty when nobody can sign in with a password
+}
+
+// Register makes an account and its first session, in one transaction. What
+// breaks a rule is ErrValidation, naming every member at fault, or
+// ErrWeakPassword; a name in use is ErrUsernameTaken or ErrEmailTaken, of any
+// number of concurrent registrations all but one.
+func (u *Users) Register(ctx context.Context, in Registration, from authn.Origin) (store.User, authn.Grant, error) {
+	if u.cfg.RegistrationClosed {
+		return store.User{}, authn.Grant{}, store.Errorf(store.ErrForbidden, "Registration is closed.")
+	}
+	n, err := u.admit(ctx, in, true)
+	if err != nil {
+		return store.User{}, authn.Grant{}, err
+	}
+	var grant authn.Grant
+	user, err := u.insert(ctx, selfActor(n.user, from), n, func(ctx context.Context, q store.Queries, c *store.Change) (err error) {
+		if grant, err = u.cfg.Sessions.Start(ctx, q, n.user.ID, authn.KindUser, from); err != nil {
+			return err
+		}
+		c.Actor.SessionID = grant.Session.ID
+		return noteDevice(ctx, q, n.user.ID, deviceOf(from.IP), c.At)
+	})
+	if err != nil {
+		return store.User{}, authn.Grant{}, err
+	}
+	return user, grant, nil
+}
+
+// Create makes an account on behalf of somebody who may. It has no session, and
+// without a password nobody can sign in to it with one. The rules and errors are
+// those of Register, also while registration is closed.
+func (u *Users) Create(ctx context.Context, actor store.Actor, in Registration) (store.User, error) {
+	n, err := u.admit(ctx, in, in.Password != "")
+	if err != nil {
+		return store.User{}, err
+	}
+	return u.insert(ctx, actor, n, func(context.Context, store.Queries, *store.Change) error { return nil })
+}
+
+// admit applies the rules, and hashes the password once all of them are met.
+func (u *Users) admit(ctx context.Context, in Registration, withPassword bool) (newcomer, error) {
+	username, nameErr := ParseUsername(in.Username, u.cfg.Reserved...)
+	email, emailErr := Email{}, error(nil)
+	if in.Email != "" {
+		email, emailErr = ParseEmail(in.Email)
+	}
+	zone := cmp.Or(in.TimeZone, "UTC")
+	var passwordErr error
+	if withPassword {
+		passwordErr = u.cfg.Policy.Check(in.Password, in.Username, in.Email)
+	}
+	if err := joinInvalid(nameErr, emailErr, passwordErr, checkDisplayName(in.DisplayName), checkZone(zone)); err != nil {
+		return newcomer{}, err
+	}
+	n := newcomer{user: store.User{
+		ID:          ids.New(ids.User),
+		Username:    username,
+		Email:       email.Stored,
+		DisplayName: in.DisplayName,
+		Status:      store.Active,
+		Plan:        u.cfg.DefaultPlan,
+		Zone:        store.Zone{Name: zone},
+		Metadata:    json.RawMessage("{}"),
+	}}
+	n.names = append(n.names, store.Identifier{Kind: store.IdentifierUsername, Value: username, Subject: n.user.ID})
+	if email.Key != "" {
+		n.names = append(n.names, store.Identifier{Kind: store.IdentifierEmail, Value: email.Key, Subject: n.user.ID})
+	}
+	if err := u.checkFree(ctx, n.names); err != nil || !withPassword {
+		return n, err
+	}
+	var err error
+	n.hash, err = u.cfg.Hasher.Hash(ctx, in.Password)
+	return n, err
+}
+
+// checkFree spares the work of a hash where a name is taken already. What
+// decides is the constraint of the database, when the names are inserted.
+func (u *Users) checkFree(ctx context.Context, names []store.Identifier) error {
+	for _, name := range names {
+		_, err := u.cfg.Store.IdentifierGet(ctx, name.Kind, name.Value)
+		switch {
+		case err == nil && name.Kind == store.IdentifierUsername:
+			return store.Errorf(store.ErrUsernameTaken, "The user name is taken. Choose another.")
+		case err == nil:
+			return store.Errorf(store.ErrEmailTaken, "The e-mail address belongs to another account.")
+		case !errors.Is(err, store.ErrNotFound):
+			return err
+		}
+	}
+	return nil
+}
+
+// insert writes a new account, and what else belongs to its making, as one
+// change.
+func (u *Users) insert(ctx context.Context, actor store.Actor, n newcomer, also func(context.Context, store.Queries, *store.Change) error) (store.User, error) {
+	user := n.user
+	err := u.cfg.Door.Do(ctx, actor, func(ctx context.Context, q store.Queries, c *store.Change) error {
+		user.CreatedAt, user.UpdatedAt = c.At, c.At
+		if err := q.UserInsert(ctx, user); err != nil {
+			return err
+		}
+		for _, name := range n.names {
+			if err := q.IdentifierInsert(ctx, name); err != nil {
+				return err
+			}
+		}
+		if n.hash != "" {
+			err := q.PasswordHashPut(ctx, store.PasswordHash{Subject: user.ID, Hash: n.hash, UpdatedAt: c.At})
+			if err != nil {
+				return err
+			}
+		}
+		c.Action, c.Target = "user.create", target(user.ID)
+		c.Changes = map[string]store.Diff{"username": {To: user.Username}}
+		if user.Email != "" {
+			c.Changes["email"] = store.Diff{To: user.Email}
+		}
+		return also(ctx, q, c)
+	})
+	return user, err
+}
