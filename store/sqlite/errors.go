@@ -74,9 +74,7 @@ func refusal(err error) error {
 	code, _ := resultCode(err)
 	detail := ""
 	switch code & 0xff {
-	case codeNotADB:
-		detail = "The file is not a SQLite database. It was left as it is."
-	case codeCorrupt:
+	case codeCorrupt, codeNotADB:
 		detail = "The database is damaged. It was left as it is; restore it from a backup."
 	case codeReadOnly, codeCantOpen:
 		detail = "The database cannot be written. Make the file and its folder writable."

@@ -7,6 +7,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"os"
@@ -108,8 +109,12 @@ func loadMigrations() ([]sqlstore.Migration, error) {
 	return sqlstore.Migrations(folder)
 }
 
-// prepareFile makes sure that the file is there and can be written, and returns
-// its absolute path. SQLite would make it readable by everybody.
+// fileHeader begins every SQLite file that is not empty.
+const fileHeader = "SQLite format 3\x00"
+
+// prepareFile makes sure that the file is there, can be written and is not
+// somebody else's, and returns its absolute path. SQLite would make it readable
+// by everybody, and takes a file that is shorter than a page for an empty one.
 func prepareFile(path string) (string, error) {
 	if path == "" || path == ":memory:" || strings.ContainsRune(path, 0) {
 		return "", store.Invalid("path", "file", "The path must name a file: a database in memory cannot be shared by connections.")
@@ -128,7 +133,12 @@ func prepareFile(path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("the file cannot be written: %w", err)
 	}
-	return file, f.Close()
+	defer f.Close()
+	header := make([]byte, len(fileHeader))
+	if n, err := io.ReadFull(f, header); n > 0 && (err != nil || string(header) != fileHeader) {
+		return "", errors.New("the file is not a SQLite database; it was left as it is")
+	}
+	return file, nil
 }
 
 // The rules of a connection. They stand in the data source name, because a

@@ -131,11 +131,18 @@ func (w *writer) rollback(ctx context.Context) {
 
 // discard closes the connection and does not return it to the pool.
 func (w *writer) discard() {
+	w.closeStmts()
+	w.conn.Raw(func(any) error { return driver.ErrBadConn })
+	w.conn = nil
+}
+
+// closeStmts is needed: database/sql does not close the statements of a
+// connection with it, and SQLite keeps the file open for them.
+func (w *writer) closeStmts() {
 	for _, stmt := range w.stmts {
 		stmt.Close()
 	}
-	w.conn.Raw(func(any) error { return driver.ErrBadConn })
-	w.conn = nil
+	w.stmts = nil
 }
 
 func (w *writer) exec(ctx context.Context, query string) error {
@@ -166,6 +173,7 @@ func (w *writer) close() error {
 	if w.conn == nil {
 		return w.pool.Close()
 	}
+	w.closeStmts()
 	w.conn.ExecContext(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)")
 	return errors.Join(w.conn.Close(), w.pool.Close())
 }

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/usermgmt/usermgmt/store"
@@ -16,10 +17,9 @@ const (
 	feedBounds = `SELECT COALESCE((SELECT MIN(id) FROM change_feed), 0),
 		COALESCE((SELECT MAX(id) FROM change_feed), 0),
 		COALESCE((SELECT value FROM counters WHERE name = 'change_feed_purged'), 0)`
-	feedPurgeTo = `SELECT COALESCE(MAX(id), 0), COUNT(*) FROM (
-		SELECT id FROM change_feed
-		WHERE id < COALESCE((SELECT id FROM change_feed WHERE at >= ?1 ORDER BY id LIMIT 1), ?2)
-		ORDER BY id LIMIT ?3) AS oldest`
+	feedOldest  = `(SELECT id, at FROM change_feed ORDER BY id LIMIT ?2)`
+	feedPurgeTo = `SELECT COALESCE(MAX(id), 0), COUNT(*) FROM ` + feedOldest + ` AS oldest
+		WHERE id < COALESCE((SELECT MIN(id) FROM ` + feedOldest + ` AS fresh WHERE at >= ?1), ?3)`
 	feedPurge  = `DELETE FROM change_feed WHERE id <= ?1`
 	feedPurged = `INSERT INTO counters (name, value) VALUES ('change_feed_purged', ?1)
 		ON CONFLICT (name) DO UPDATE SET value = excluded.value`
@@ -74,7 +74,7 @@ func (q *Queries) FeedPurge(ctx context.Context, before time.Time, limit int) (i
 		var to, n int64
 		_, err := one(ctx, c, func(r scanner) (struct{}, error) {
 			return struct{}{}, r.Scan(&to, &n)
-		}, feedPurgeTo, micros(before), int64(1<<62), limit)
+		}, feedPurgeTo, micros(before), limit, int64(math.MaxInt64))
 		if err != nil || n == 0 {
 			return 0, err
 		}
