@@ -70,7 +70,17 @@ func (e *endpoint[I, O]) answer(w http.ResponseWriter, r *http.Request, c *call)
 			return out, err
 		}
 	}
-	return e.handler(r.Context(), c, in)
+	out, err = e.handler(r.Context(), c, in)
+	return out, oneNotFound(err)
+}
+
+// oneNotFound gives everything that is not found one answer, whoever noticed
+// it: another's record must not be told from one that does not exist.
+func oneNotFound(err error) error {
+	if store.CodeOf(err) != store.ErrNotFound {
+		return err
+	}
+	return store.Errorf(store.ErrNotFound, "There is no such record.")
 }
 
 // readJSON reads a body that says it is JSON, or none at all.
