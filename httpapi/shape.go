@@ -18,6 +18,7 @@ const (
 	boolean  kind = "a boolean"
 	text     kind = "a string"
 	integer  kind = "an integer"
+	number   kind = "a number"
 	array    kind = "an array"
 	object   kind = "an object"
 )
@@ -54,6 +55,11 @@ func compile(r huma.Registry, s *huma.Schema) *shape {
 		out.kind = boolean
 	case huma.TypeInteger:
 		out.kind, out.bounds = integer, numberBounds(s.Minimum, s.Maximum)
+	case huma.TypeNumber:
+		if s.Minimum != nil || s.Maximum != nil {
+			panic("httpapi: a schema of a body bounds a number that is not an integer")
+		}
+		out.kind = number
 	case huma.TypeString:
 		out.kind, out.bounds = text, sizeBounds(s.MinLength, s.MaxLength)
 		out.isTime = s.Format == formatTime
@@ -81,7 +87,7 @@ const formatTime = "date-time"
 // enforcedFormat also lets through the formats that say how wide an integer is
 // and that a string is hidden while typed.
 func enforcedFormat(format string) bool {
-	return format == formatTime || format == "int64" || format == "password"
+	return format == formatTime || format == "int64" || format == "double" || format == "password"
 }
 
 // memberPath is the path of a member for a fault: only names of the shape's

@@ -157,8 +157,10 @@ func (c *checker) value(path string, s *shape) {
 			c.limitText(path, s, token)
 		}
 	case json.Number:
-		if c.expect(path, s, integer) {
-			c.limitNumber(path, s, token)
+		if s.kind == number {
+			c.finite(path, token)
+		} else if c.expect(path, s, integer) {
+			c.limitInteger(path, s, token)
 		}
 	case json.Delim:
 		if token == '{' {
@@ -206,7 +208,14 @@ func (c *checker) limitText(path string, s *shape, v string) {
 	}
 }
 
-func (c *checker) limitNumber(path string, s *shape, v json.Number) {
+// finite refuses a number that no float64 comes near.
+func (c *checker) finite(path string, v json.Number) {
+	if _, err := v.Float64(); err != nil {
+		c.fault(path, "range", "The member is too large.")
+	}
+}
+
+func (c *checker) limitInteger(path string, s *shape, v json.Number) {
 	n, err := strconv.ParseInt(v.String(), 10, 64)
 	switch {
 	case err != nil && !isRangeError(err):
