@@ -40,7 +40,7 @@ func (u *Users) Register(ctx context.Context, in Registration, from authn.Origin
 		return store.User{}, authn.Grant{}, err
 	}
 	var grant authn.Grant
-	user, err := u.insert(ctx, selfActor(n.user, from), n, func(ctx context.Context, q store.Queries, c *store.Change) (err error) {
+	user, err := u.insert(ctx, selfActor(n.user, from), "user.register", n, func(ctx context.Context, q store.Queries, c *store.Change) (err error) {
 		if grant, err = u.cfg.Sessions.Start(ctx, q, n.user.ID, authn.KindUser, from); err != nil {
 			return err
 		}
@@ -61,7 +61,7 @@ func (u *Users) Create(ctx context.Context, actor store.Actor, in Registration) 
 	if err != nil {
 		return store.User{}, err
 	}
-	return u.insert(ctx, actor, n, func(context.Context, store.Queries, *store.Change) error { return nil })
+	return u.insert(ctx, actor, "user.create", n, func(context.Context, store.Queries, *store.Change) error { return nil })
 }
 
 // admit applies the rules, and hashes the password once all of them are met.
@@ -120,7 +120,7 @@ func (u *Users) checkFree(ctx context.Context, names []store.Identifier) error {
 
 // insert writes a new account, and what else belongs to its making, as one
 // change.
-func (u *Users) insert(ctx context.Context, actor store.Actor, n newcomer, also func(context.Context, store.Queries, *store.Change) error) (store.User, error) {
+func (u *Users) insert(ctx context.Context, actor store.Actor, action string, n newcomer, also func(context.Context, store.Queries, *store.Change) error) (store.User, error) {
 	user := n.user
 	err := u.cfg.Door.Do(ctx, actor, func(ctx context.Context, q store.Queries, c *store.Change) error {
 		user.CreatedAt, user.UpdatedAt = c.At, c.At
@@ -138,7 +138,7 @@ func (u *Users) insert(ctx context.Context, actor store.Actor, n newcomer, also 
 				return err
 			}
 		}
-		c.Action, c.Target = "user.create", target(user.ID)
+		c.Action, c.Target = action, target(user.ID)
 		c.Changes = map[string]store.Diff{"username": {To: user.Username}}
 		if user.Email != "" {
 			c.Changes["email"] = store.Diff{To: user.Email}

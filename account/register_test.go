@@ -38,7 +38,7 @@ func TestRegister(t *testing.T) {
 		t.Errorf("the session: %+v", grant)
 	}
 	events := h.events("")
-	if len(events) != 1 || events[0].Action != "user.create" || events[0].ActorID != user.ID || events[0].Target.ID != user.ID ||
+	if len(events) != 1 || events[0].Action != "user.register" || events[0].ActorID != user.ID || events[0].Target.ID != user.ID ||
 		events[0].RequestID != "req_1" || events[0].Detail.IP != "192.0.2.7" {
 		t.Errorf("the trail: %+v", events)
 	}
@@ -161,7 +161,7 @@ func TestCase_RL_18_OneAddressConcurrently(t *testing.T) {
 	if codes[""] != 1 || codes[store.ErrEmailTaken] != 99 {
 		t.Errorf("ended as %v", codes)
 	}
-	if events := first.events("user.create"); len(events) != 1 {
+	if events := first.events("user.register"); len(events) != 1 {
 		t.Errorf("%d events", len(events))
 	}
 	held := 0
