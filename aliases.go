@@ -1,0 +1,46 @@
+package usermgmt
+
+import (
+	"context"
+
+	"github.com/usermgmt/usermgmt/account"
+	"github.com/usermgmt/usermgmt/authn"
+	"github.com/usermgmt/usermgmt/metering"
+	"github.com/usermgmt/usermgmt/middleware"
+	"github.com/usermgmt/usermgmt/store"
+)
+
+// The types a host names often.
+type (
+	// Principal is the authenticated caller of a request.
+	Principal = authn.Principal
+	// User is an account of a person.
+	User = store.User
+	// Message is one exchange of a conversation log.
+	Message = store.Message
+	// Registration is what a new account is made from.
+	Registration = account.Registration
+	// Meter is something the host counts.
+	Meter = metering.Meter
+	// Lockout is how many failed sign-ins within a window lock an account.
+	Lockout = store.SignInRule
+	// Driver serves the URL schemes of a database or a limiter.
+	Driver = store.Driver
+	// Change describes one mutation to Config.OnChange.
+	Change = store.Change
+	// Queries is what Config.OnChange may read and write with.
+	Queries = store.Queries
+)
+
+// Unlimited as a limit means that a meter only counts.
+const Unlimited = store.Unlimited
+
+// FromContext returns the caller of the request that ctx belongs to, and
+// whether there is one. Behind Protect there always is.
+func FromContext(ctx context.Context) (Principal, bool) { return authn.FromContext(ctx) }
+
+// ReportUsage adds n units to what the request reports of a meter. The meter
+// that Protect holds a reservation for is settled with it when the handler has
+// returned; another declared meter is counted then. It may be called by any
+// goroutine of the handler, any number of times, until the handler returns.
+func ReportUsage(ctx context.Context, meter string, n int64) { middleware.ReportUsage(ctx, meter, n) }

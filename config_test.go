@@ -1,0 +1,230 @@
+package usermgmt_test
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/usermgmt/usermgmt"
+)
+
+const (
+	strongSecret  = "Yk3v0d1nq8ZJx5cR7uWm2sTfLh9PgBaE4iKoNwXyQzU="
+	encryptionKey = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4="
+)
+
+// Outside development, secrets that are missing, short or known do not start,
+// and the error names the variable.
+func TestCase_JW_06_WeakSecretsDoNotStart(t *testing.T) {
+	t.Parallel()
+	weak := []string{"", "short", strings.Repeat("a", 31), strings.Repeat("a", 64), "changeme", "secret",
+		"your-256-bit-secret", "changemechangemechangemechangeme"}
+	for _, environment := range []string{usermgmt.Staging, usermgmt.Production} {
+		for _, secret := range weak {
+			path := databasePath(t)
+			_, err := usermgmt.New(t.Context(), usermgmt.Config{
+				Environment: environment,
+				DatabaseURL: "sqlite:" + path,
+				SecretKeys:  []string{secret}, EncryptionKeys: []string{encryptionKey}, AuditKeys: []string{strongSecret},
+			})
+			if err == nil || !strings.Contains(err.Error(), "USERMGMT_SECRET_KEYS") {
+				t.Errorf("%s with a weak secret of %d bytes: %v", environment, len(secret), err)
+			}
+			if err != nil && secret != "" && secret != "secret" && strings.Contains(err.Error(), secret) {
+				t.Error("the error holds the secret")
+			}
+			if _, err := os.Stat(path); err == nil {
+				t.Error("a database was made all the same")
+			}
+		}
+	}
+	_, err := usermgmt.New(t.Context(), usermgmt.Config{Environment: usermgmt.Production, DatabaseURL: "sqlite:" + databasePath(t)})
+	for _, name := range []string{"USERMGMT_SECRET_KEYS", "USERMGMT_ENCRYPTION_KEYS", "USERMGMT_AUDIT_KEYS"} {
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("production without keys: %v; want it to name %s", err, name)
+		}
+	}
+}
+
+func TestProductionStartsWithStrongSecrets(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	mgr, err := usermgmt.New(t.Context(), usermgmt.Config{
+		Environment: usermgmt.Production,
+		DatabaseURL: "sqlite:" + filepath.Join(dir, "usermgmt.db"),
+		SecretKeys:  []string{strongSecret}, EncryptionKeys: []string{encryptionKey}, AuditKeys: []string{strongSecret},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := mgr.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "usermgmt.db.keys")); err == nil {
+		t.Error("a file of secrets was written in production")
+	}
+}
+
+func TestNewReportsEveryWrongFieldAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := usermgmt.New(t.Context(), usermgmt.Config{
+		Environment:        "prod",
+		BaseURL:            "ftp://example.com",
+		PasswordHash:       "md5",
+		BcryptCost:         3,
+		PasswordMinLength:  7,
+		Lockout:            usermgmt.Lockout{Limit: 1000, Window: time.Minute},
+		AccessTokenTTL:     time.Second,
+		TokenAlgorithm:     "none",
+		DefaultPlan:        "Free Plan",
+		DailyConversations: new(int64(-2)),
+		CORSOrigins:        []string{"*"},
+		Scopes:             []string{"keys:manage"},
+		DefaultScopes:      []string{"unknown"},
+		EncryptionKeys:     []string{"short"},
+	})
+	if err == nil {
+		t.Fatal("New took it")
+	}
+	for _, field := range []string{"Environment", "BaseURL", "PasswordHash", "BcryptCost", "PasswordMinLength", "Lockout",
+		"AccessTokenTTL", "TokenAlgorithm", "DefaultPlan", "DailyConversations", "CORSOrigins[0]", "Scopes[0]", "DefaultScopes[0]", "EncryptionKeys"} {
+		if !strings.Contains(err.Error(), field) {
+			t.Errorf("the error does not name %s:\n%v", field, err)
+		}
+	}
+}
+
+func TestDevelopmentKeysAreMadeOnceAndKept(t *testing.T) {
+	t.Parallel()
+	path := databasePath(t)
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			mgr, err := usermgmt.New(t.Context(), usermgmt.Config{DatabaseURL: "sqlite:" + path, BcryptCost: 4})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if err := mgr.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	info, err := os.Stat(path + ".keys")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode().Perm() != 0o600 {
+		t.Errorf("the file of secrets has mode %v; want 0600", info.Mode().Perm())
+	}
+	before, err := os.ReadFile(path + ".keys")
+	if err != nil {
+		t.Fatal(err)
+	}
+	open(t, path)
+	if after, err := os.ReadFile(path + ".keys"); err != nil || string(after) != string(before) {
+		t.Errorf("the secrets changed at the next start: %v", err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".keys-*")); len(left) > 0 {
+		t.Errorf("drafts were left: %v", left)
+	}
+
+	if err := os.Chmod(path+".keys", 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := usermgmt.New(t.Context(), usermgmt.Config{DatabaseURL: "sqlite:" + path}); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+		t.Errorf("secrets that others can read: %v", err)
+	}
+}
+
+func TestFromEnv(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	write(t, ".env", "USERMGMT_DAILY_CONVERSATIONS=7\nUSERMGMT_DEFAULT_PLAN=from-file\n")
+	for name, value := range map[string]string{
+		"USERMGMT_DEFAULT_PLAN":    "from-environment",
+		"USERMGMT_LOCKOUT":         "5/1m",
+		"USERMGMT_RATE_LIMIT":      "20/s,burst=40",
+		"USERMGMT_IP_ALLOWLIST":    "10.0.0.0/8, 192.0.2.1",
+		"USERMGMT_TRUSTED_PROXIES": "unix,10.1.0.0/16",
+		"USERMGMT_REGISTRATION":    "closed",
+		"USERMGMT_PASSWORD_LOGIN":  "false",
+		"USERMGMT_SECRET_KEYS":     "one,two",
+		"USERMGMT_BCRYPT_COST":     "", // empty means the default
+	} {
+		t.Setenv(name, value)
+	}
+	cfg, err := usermgmt.FromEnv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.DefaultPlan != "from-environment" || cfg.DailyConversations == nil || *cfg.DailyConversations != 7 {
+		t.Errorf("the environment goes before .env: plan %q, daily %v", cfg.DefaultPlan, cfg.DailyConversations)
+	}
+	if cfg.Lockout != (usermgmt.Lockout{Limit: 5, Window: time.Minute}) || cfg.RateLimit.PerSecond != 20 || cfg.RateLimit.Burst != 40 {
+		t.Errorf("lockout %v, rate %v", cfg.Lockout, cfg.RateLimit)
+	}
+	if len(cfg.IPAllowlist) != 2 || cfg.IPAllowlist[1] != netip.MustParsePrefix("192.0.2.1/32") || !cfg.TrustedProxies.Unix {
+		t.Errorf("allowlist %v, proxies %v", cfg.IPAllowlist, cfg.TrustedProxies)
+	}
+	if !cfg.CloseRegistration || !cfg.DisablePasswordLogin || len(cfg.SecretKeys) != 2 || cfg.BcryptCost != 0 {
+		t.Errorf("config %+v", cfg)
+	}
+	if os.Getenv("USERMGMT_DAILY_CONVERSATIONS") != "" {
+		t.Error("FromEnv changed the environment of the process")
+	}
+}
+
+func TestFromEnvNamesEveryVariableItCannotRead(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, name := range []string{"USERMGMT_BCRYPT_COST", "USERMGMT_LOCKOUT", "USERMGMT_RATE_LIMIT", "USERMGMT_IP_ALLOWLIST", "USERMGMT_REGISTRATION", "USERMGMT_ACCESS_TOKEN_TTL"} {
+		t.Setenv(name, "nonsense")
+	}
+	_, err := usermgmt.FromEnv()
+	if err == nil {
+		t.Fatal("FromEnv took it")
+	}
+	for _, field := range []string{"BcryptCost", "Lockout", "RateLimit", "IPAllowlist", "USERMGMT_REGISTRATION", "AccessTokenTTL"} {
+		if !strings.Contains(err.Error(), field) {
+			t.Errorf("the error does not name %s:\n%v", field, err)
+		}
+	}
+}
+
+// .env.example is the reference: it names every variable there is, and no other.
+func TestTheExampleEnvironmentIsWhole(t *testing.T) {
+	t.Parallel()
+	example, err := os.ReadFile(".env.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var named []string
+	for line := range strings.Lines(string(example)) {
+		if name, _, found := strings.Cut(strings.TrimPrefix(line, "#"), "="); found && strings.HasPrefix(name, "USERMGMT_") {
+			named = append(named, name)
+		}
+	}
+	for _, name := range usermgmt.Variables() {
+		if !slices.Contains(named, name) {
+			t.Errorf(".env.example does not name %s", name)
+		}
+	}
+	for _, name := range named {
+		if !slices.Contains(usermgmt.Variables(), name) {
+			t.Errorf(".env.example names %s, which nobody reads", name)
+		}
+	}
+}
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,79 @@
+package usermgmt
+
+import (
+	"net/http"
+	"net/netip"
+
+	"github.com/usermgmt/usermgmt/authn"
+	"github.com/usermgmt/usermgmt/httpapi"
+	"github.com/usermgmt/usermgmt/internal/problem"
+	"github.com/usermgmt/usermgmt/middleware"
+	"github.com/usermgmt/usermgmt/store"
+)
+
+func (m *Manager) buildAPI() {
+	m.api = httpapi.New(httpapi.Config{
+		Users:            m.users,
+		Sessions:         m.sessions,
+		Keys:             m.keys,
+		Metering:         m.metering,
+		Messages:         m.messages,
+		Tokens:           m.tokens,
+		Trail:            m.trail,
+		Authenticate:     m.authenticate(),
+		LimitByIP:        m.limitByIP(),
+		LimitLogin:       m.limitLogin(),
+		LimitByPrincipal: m.limitByPrincipal(),
+		CursorKey:        m.keyring.Newest(authn.PurposeCursor).Secret(),
+		BaseURL:          m.cfg.BaseURL,
+		Version:          Version,
+		Logger:           m.logger,
+		Clock:            m.cfg.Clock,
+		Health:           []httpapi.HealthCheck{{Name: "database", Run: m.store.Ping}},
+		OpsAllowed:       m.opsAllowed,
+	})
+}
+
+// UserRouter serves the routes of users (register, login, me ...) under a
+// prefix such as "/auth". The request keeps its full path: no StripPrefix.
+func (m *Manager) UserRouter(prefix string) http.Handler { return m.api.UserRouter(prefix) }
+
+// OpenAPIHandler serves the OpenAPI 3.1 document of the routers made so far,
+// with their prefixes.
+func (m *Manager) OpenAPIHandler() http.Handler { return m.api.OpenAPI() }
+
+// JWKSHandler serves the public keys of access tokens (RFC 7517), for services
+// that verify them without asking. It is empty under HS256.
+func (m *Manager) JWKSHandler() http.Handler { return m.api.JWKS() }
+
+// HealthHandler serves /health, /health/live and /health/ready. Only loopback
+// and Config.OpsAllowlist see more than the status.
+func (m *Manager) HealthHandler() http.Handler { return m.api.Health() }
+
+// WriteError answers r with the problem document (RFC 9457) of err: an *Error
+// with its code and status, anything else as an internal error whose text stays
+// inside. Nothing may have been written before.
+func WriteError(w http.ResponseWriter, r *http.Request, err error) { problem.Write(w, r, err) }
+
+// JSONBody returns a function that reads a request's body into a T, a struct, as
+// strictly as the API does: unknown, repeated or differently cased members, null
+// where a value is needed, trailing data and bodies over 1 MiB are refused. A
+// member is optional when its json tag says omitempty; the tags minLength,
+// maxLength, minimum, maximum, minItems, maxItems and enum are enforced. The
+// error is for WriteError. JSONBody panics when T has what cannot be enforced;
+// call it once, not per request.
+func JSONBody[T any]() func(w http.ResponseWriter, r *http.Request) (T, error) {
+	return httpapi.BodyReader[T]()
+}
+
+// Invalid makes an ErrValidation for one member of a request. Neither the rule
+// nor the message may hold the rejected value.
+func Invalid(field, rule, message string) *Error { return store.Invalid(field, rule, message) }
+
+// ProblemOf is the problem document of err, to be sent where an answer has
+// begun, as in an event stream.
+func ProblemOf(err error, requestID string) any { return problem.From(err, requestID) }
+
+func (m *Manager) opsAllowed(addr netip.Addr) bool {
+	return addr.IsLoopback() || middleware.Contains(m.cfg.OpsAllowlist, addr)
+}

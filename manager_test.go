@@ -1,0 +1,291 @@
+package usermgmt_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/usermgmt/usermgmt"
+	"github.com/usermgmt/usermgmt/authn"
+	"github.com/usermgmt/usermgmt/store"
+)
+
+func TestTheMainJob(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	token := h.register("alice").text("access_token")
+
+	h.want(h.call("POST", "/v1/chat", "", nil), 401, "unauthenticated")
+	h.want(h.call("POST", "/v1/chat", token, nil), 200, "")
+	id, key := h.key(token)
+	h.want(h.call("POST", "/v1/chat", key, nil), 200, "")
+
+	usage := h.call("GET", "/auth/me/usage", token, nil)
+	meter := usage.body["meters"].([]any)[0].(map[string]any)
+	if meter["meter"] != "conversations" || meter["used"] != 2.0 || meter["remaining"] != 98.0 {
+		t.Errorf("usage after two chats: %v", meter)
+	}
+	h.want(h.call("DELETE", "/auth/me/keys/"+id, token, nil), 204, "")
+	h.want(h.call("POST", "/v1/chat", key, nil), 401, "invalid_token")
+}
+
+// 200 requests at once against a limit of 50: 50 are admitted, neither more nor
+// fewer, whichever credential they come with.
+func TestCase_QT_01_ParallelRequestsAgainstALimit(t *testing.T) {
+	t.Parallel()
+	const limit, requests = 50, 200
+	h := newHost(t, daily(limit))
+	token := h.register("alice").text("access_token")
+	_, key := h.key(token)
+
+	var admitted, refused atomic.Int64
+	var group sync.WaitGroup
+	for i := range requests {
+		credential := token
+		if i%2 == 0 {
+			credential = key
+		}
+		group.Go(func() {
+			a := h.call("POST", "/v1/chat", credential, nil)
+			switch {
+			case a.status == 200:
+				admitted.Add(1)
+			case a.status == 429 && a.text("code") == "quota_exceeded" && a.header.Get("Retry-After") != "":
+				refused.Add(1)
+			default:
+				t.Errorf("answer %d %v", a.status, a.body)
+			}
+		})
+	}
+	group.Wait()
+	if admitted.Load() != limit || refused.Load() != requests-limit {
+		t.Errorf("%d admitted, %d refused; want %d, %d", admitted.Load(), refused.Load(), limit, requests-limit)
+	}
+	a := h.call("POST", "/v1/chat", token, nil)
+	if a.body["remaining"] != 0.0 || a.body["limit"] != float64(limit) || a.text("window") != "day" {
+		t.Errorf("the refusal says %v", a.body)
+	}
+}
+
+// A handler that fails before its first byte is not charged, and everybody whose
+// turn it still is gets in.
+func TestAFailedHandlerIsNotCharged(t *testing.T) {
+	t.Parallel()
+	var turn atomic.Int64
+	mgr := open(t, databasePath(t), unhurried, daily(2))
+	h := serve(t, mgr, func(w http.ResponseWriter, r *http.Request) {
+		switch turn.Add(1) {
+		case 1:
+			panic("a fault of the host")
+		case 2:
+			http.Error(w, "no", http.StatusBadGateway)
+		default:
+			ok(w, r)
+		}
+	})
+	token := h.register("alice").text("access_token")
+	for i, want := range []int{500, 502, 200, 200, 429} {
+		if a := h.call("POST", "/v1/chat", token, nil); a.status != want {
+			t.Errorf("request %d: %d; want %d", i+1, a.status, want)
+		}
+	}
+}
+
+func TestRevocationIsTrueWhenTheCallReturns(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	cases := []struct {
+		name   string
+		revoke func(user usermgmt.User, session, key string) error
+		token  bool // the access token ends
+		key    bool // the key ends
+	}{
+		{"AK-05 the key is revoked", func(u usermgmt.User, _, key string) error {
+			return h.mgr.Keys().Revoke(t.Context(), store.System(), u.ID, key)
+		}, false, true},
+		{"RT-07 the session is revoked", func(u usermgmt.User, session, _ string) error {
+			return h.mgr.Sessions().Revoke(t.Context(), store.System(), u.ID, session)
+		}, true, false},
+		{"RT-08 the user is suspended", func(u usermgmt.User, _, _ string) error {
+			return h.mgr.Users().Suspend(t.Context(), store.System(), u.ID, "a test", store.User{}.SuspendedUntil)
+		}, true, true},
+		{"RT-08 the user is deleted", func(u usermgmt.User, _, _ string) error {
+			return h.mgr.Users().Delete(t.Context(), store.System(), u.ID, "a test")
+		}, true, true},
+	}
+	for i, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			session := h.register("user" + string(rune('a'+i)))
+			token := session.text("access_token")
+			keyID, key := h.key(token)
+			user, err := h.mgr.Users().Get(t.Context(), session.body["user"].(map[string]any)["id"].(string))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 3 { // warm the cache
+				h.want(h.call("POST", "/v1/chat", token, nil), 200, "")
+				h.want(h.call("POST", "/v1/chat", key, nil), 200, "")
+			}
+			if err := c.revoke(user, session.text("session_id"), keyID); err != nil {
+				t.Fatal(err)
+			}
+			status := map[bool]int{true: 401, false: 200}
+			if a := h.call("POST", "/v1/chat", token, nil); a.status != status[c.token] {
+				t.Errorf("the token after: %d; want %d", a.status, status[c.token])
+			}
+			if a := h.call("POST", "/v1/chat", key, nil); a.status != status[c.key] {
+				t.Errorf("the key after: %d; want %d", a.status, status[c.key])
+			}
+		})
+	}
+}
+
+func TestARestartFindsUsersUsageAndLogs(t *testing.T) {
+	t.Parallel()
+	path := databasePath(t)
+	first, err := usermgmt.New(t.Context(), usermgmt.Config{DatabaseURL: "sqlite:" + path, BcryptCost: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, grant, err := first.Users().Register(t.Context(), usermgmt.Registration{Username: "alice", Email: "alice@example.com", Password: password}, authn.Origin{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	turns := json.RawMessage(`[{"role":"user","content":"hello"}]`)
+	if _, err := first.Messages().Append(t.Context(), usermgmt.Message{UserID: user.ID, Username: "alice", ConversationID: "c1", Request: turns, Response: turns, Status: "ok"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	h := serve(t, open(t, path, unhurried), ok)
+	token := grant.AccessToken.Reveal()
+	if a := h.call("GET", "/auth/me", token, nil); a.text("username") != "alice" {
+		t.Errorf("me, with the token from before: %d %v", a.status, a.body)
+	}
+	h.login("alice@example.com")
+	if a := h.call("GET", "/auth/me/messages", token, nil); len(a.body["items"].([]any)) != 1 {
+		t.Errorf("messages after the restart: %v", a.body)
+	}
+}
+
+func TestCase_RL_10_OpenAndCloseLeaveNothing(t *testing.T) {
+	// Not parallel: it counts the goroutines and files of the process.
+	path := databasePath(t)
+	round := func() {
+		mgr, err := usermgmt.New(t.Context(), usermgmt.Config{DatabaseURL: "sqlite:" + path, BcryptCost: 4})
+		if err != nil {
+			t.Fatal(err)
+		}
+		running := make(chan error)
+		go func() { running <- mgr.Run(context.Background()) }()
+		if err := mgr.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-running; err != nil && !errors.Is(err, usermgmt.ErrClosed) {
+			t.Fatalf("Run of a closed Manager: %v", err)
+		}
+		if err := mgr.Close(); err != nil {
+			t.Fatalf("the second Close: %v", err)
+		}
+		if _, err := mgr.Users().Get(t.Context(), "usr_1"); !errors.Is(err, usermgmt.ErrClosed) {
+			t.Fatalf("use after Close: %v; want ErrClosed", err)
+		}
+	}
+	round()
+	goroutines, files := runtime.NumGoroutine(), openFiles()
+	for range 100 {
+		round()
+	}
+	if n := runtime.NumGoroutine(); n > goroutines+2 {
+		t.Errorf("%d goroutines before, %d after 100 rounds", goroutines, n)
+	}
+	if n := openFiles(); n > files+2 {
+		t.Errorf("%d open files before, %d after 100 rounds", files, n)
+	}
+}
+
+// openFiles counts the descriptors of the process, where the system tells.
+func openFiles() int {
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return 0
+	}
+	return len(entries)
+}
+
+// Nothing that proves who one is stands in the database in clear.
+func TestCase_PW_15_TheDatabaseHoldsNoSecret(t *testing.T) {
+	t.Parallel()
+	path := databasePath(t)
+	h := serve(t, open(t, path, unhurried), ok)
+	session := h.register("alice")
+	refreshed := h.call("POST", "/auth/refresh", "", map[string]any{"refresh_token": session.text("refresh_token")})
+	_, key := h.key(session.text("access_token"))
+	secrets := []string{password, key, session.text("refresh_token"), refreshed.text("refresh_token"), session.text("access_token")}
+
+	files, err := filepath.Glob(path + "*")
+	if err != nil || len(files) < 2 {
+		t.Fatalf("the database's files: %v, %v", files, err)
+	}
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, secret := range secrets {
+			if secret == "" || bytes.Contains(content, []byte(secret)) {
+				t.Errorf("%s holds a secret in clear, or there is none", filepath.Base(file))
+			}
+		}
+	}
+}
+
+func TestOnChangeRunsInsideTheChange(t *testing.T) {
+	t.Parallel()
+	var mgr *usermgmt.Manager
+	var seen []string
+	var inside error
+	refuse := errors.New("the host does not want this")
+	mgr = open(t, databasePath(t), func(cfg *usermgmt.Config) {
+		cfg.OnChange = func(ctx context.Context, q usermgmt.Queries, c usermgmt.Change) error {
+			if c.Target.Kind != "user" {
+				return nil
+			}
+			seen = append(seen, c.Action)
+			if _, err := q.UserGet(ctx, c.Target.ID); err != nil {
+				return err
+			}
+			inside = mgr.Users().Suspend(ctx, store.System(), c.Target.ID, "nested", store.User{}.SuspendedUntil)
+			if len(seen) > 1 {
+				return refuse
+			}
+			return nil
+		}
+	})
+	if _, _, err := mgr.Users().Register(t.Context(), usermgmt.Registration{Username: "alice", Email: "a@example.com", Password: password}, authn.Origin{}); err != nil {
+		t.Fatal(err)
+	}
+	if len(seen) != 1 || seen[0] != "user.register" {
+		t.Errorf("the hook saw %v; want user.register", seen)
+	}
+	if !errors.Is(inside, usermgmt.ErrConflict) {
+		t.Errorf("a mutation inside the hook: %v; want ErrConflict", inside)
+	}
+	_, _, err := mgr.Users().Register(t.Context(), usermgmt.Registration{Username: "bob", Email: "b@example.com", Password: password}, authn.Origin{})
+	if !errors.Is(err, refuse) {
+		t.Errorf("a refused registration: %v", err)
+	}
+	if _, _, err := mgr.Users().SignIn(t.Context(), "bob", password, authn.Origin{}); !errors.Is(err, usermgmt.ErrInvalidCredentials) {
+		t.Errorf("bob, whose registration was refused, signs in: %v", err)
+	}
+}

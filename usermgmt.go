@@ -1,0 +1,168 @@
+package usermgmt
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/usermgmt/usermgmt/account"
+	"github.com/usermgmt/usermgmt/audit"
+	"github.com/usermgmt/usermgmt/authn"
+	"github.com/usermgmt/usermgmt/httpapi"
+	"github.com/usermgmt/usermgmt/internal/change"
+	"github.com/usermgmt/usermgmt/internal/version"
+	"github.com/usermgmt/usermgmt/messagelog"
+	"github.com/usermgmt/usermgmt/metering"
+	"github.com/usermgmt/usermgmt/ratelimit"
+	"github.com/usermgmt/usermgmt/store"
+	"github.com/usermgmt/usermgmt/tasks"
+)
+
+// Version is the release of the module.
+const Version = "0.1.0"
+
+// Manager is the whole of usermgmt for one host. Make it with New. Its methods
+// may be called by any number of goroutines; after Close they answer ErrClosed.
+type Manager struct {
+	cfg     Config
+	logger  *slog.Logger
+	store   store.Store
+	opened  bool // New opened the store, so Close closes it
+	limiter ratelimit.Limiter
+
+	door     *change.Door
+	follower *change.Follower
+	versions *version.Table
+	trail    *audit.Trail
+	keyring  *authn.Keyring
+	tokens   *authn.Tokens
+	verifier *authn.Verifier
+	keyUses  *authn.KeyUses
+	sessions *authn.Sessions
+	keys     *authn.Keys
+	users    *account.Users
+	metering *metering.Service
+	messages *messagelog.Log
+	api      *httpapi.API
+	runner   *tasks.Runner
+
+	life      context.Context // ends when Close begins
+	end       context.CancelFunc
+	mu        sync.Mutex     // orders Run and Close
+	running   sync.WaitGroup // calls of Run
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// New opens the store, brings its schema up to date and starts what answers
+// depend on. A wrong Config is reported whole: every field that breaks a rule,
+// by its name. New reaches for nothing but the store. The Manager must be
+// closed.
+func New(ctx context.Context, cfg Config) (*Manager, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	cfg, err := cfg.withDevelopmentKeys()
+	if err != nil {
+		return nil, err
+	}
+	m := &Manager{cfg: cfg, logger: cfg.Logger}
+	m.life, m.end = context.WithCancel(context.Background())
+	if err := m.openStore(ctx); err != nil {
+		return nil, err
+	}
+	if err := m.build(ctx); err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return m, nil
+}
+
+// Users are the accounts of people.
+func (m *Manager) Users() *account.Users { return m.users }
+
+// Sessions are the sign-ins of users.
+func (m *Manager) Sessions() *authn.Sessions { return m.sessions }
+
+// Keys are the API keys of users.
+func (m *Manager) Keys() *authn.Keys { return m.keys }
+
+// Metering counts what users use and holds it against their plans.
+func (m *Manager) Metering() *metering.Service { return m.metering }
+
+// Messages are the logs of conversations.
+func (m *Manager) Messages() *messagelog.Log { return m.messages }
+
+// Audit is the trail of every change.
+func (m *Manager) Audit() *audit.Trail { return m.trail }
+
+// Run does the upkeep: it deletes what expired. It blocks until ctx ends or the
+// Manager is closed, and then returns nil. Nothing is lost and no limit is
+// wrong without it.
+func (m *Manager) Run(ctx context.Context) error {
+	m.mu.Lock()
+	if m.life.Err() != nil {
+		m.mu.Unlock()
+		return ErrClosed
+	}
+	m.running.Add(1)
+	m.mu.Unlock()
+	defer m.running.Done()
+
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(m.life, cancel)()
+	return m.runner.Run(ctx)
+}
+
+// Close refuses new work, writes what is still in memory, waits for what is
+// under way and closes what New opened. It gives up after Config.CloseTimeout
+// with an error. A second call waits for the first and returns its error.
+func (m *Manager) Close() error {
+	m.closeOnce.Do(func() {
+		m.mu.Lock()
+		m.end()
+		m.mu.Unlock()
+		done := make(chan error, 1)
+		go func() { done <- m.shutdown() }()
+		deadline := time.NewTimer(m.cfg.CloseTimeout)
+		defer deadline.Stop()
+		select {
+		case m.closeErr = <-done:
+		case <-deadline.C:
+			m.closeErr = errors.New("usermgmt: Close gave up waiting; what was acknowledged is stored")
+		}
+	})
+	return m.closeErr
+}
+
+// shutdown ends the rooms from the top down. It also undoes a build that broke
+// off half way.
+func (m *Manager) shutdown() error {
+	m.running.Wait()
+	var errs []error
+	if m.door != nil {
+		m.door.Close()
+	}
+	if m.metering != nil {
+		errs = append(errs, m.metering.Close())
+	}
+	if m.messages != nil {
+		errs = append(errs, m.messages.Close())
+	}
+	if m.keyUses != nil {
+		errs = append(errs, m.keyUses.Close())
+	}
+	if m.trail != nil {
+		errs = append(errs, m.trail.Close())
+	}
+	if m.follower != nil {
+		m.follower.Close()
+	}
+	if m.opened {
+		errs = append(errs, m.store.Close())
+	}
+	return errors.Join(errs...)
+}
