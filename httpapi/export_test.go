@@ -1,9 +1,12 @@
 package httpapi
 
 import (
+	"context"
 	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/usermgmt/usermgmt/authz"
 )
 
 // Optional is a member of a PATCH body.
@@ -17,4 +20,12 @@ func Decoder[T any]() func(data []byte, v *T) error {
 	r := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 	s := compile(r, r.Schema(reflect.TypeFor[T](), true, ""))
 	return func(data []byte, v *T) error { return decodeJSON(data, s, v) }
+}
+
+// AddRoute adds a route for an action, as the routers do.
+func AddRoute(a *API, action authz.Action) {
+	r := a.newRouter("test", "/test")
+	handle(r, route{method: "GET", path: "/x", id: "x", action: action, status: 204}, func(context.Context, *call, none) (none, error) {
+		return none{}, nil
+	})
 }

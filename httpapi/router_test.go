@@ -6,9 +6,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 
+	"github.com/usermgmt/usermgmt/authn"
+	"github.com/usermgmt/usermgmt/authz"
 	"github.com/usermgmt/usermgmt/httpapi"
 	"github.com/usermgmt/usermgmt/middleware"
 )
@@ -282,12 +285,75 @@ func TestRouter_CredentialInTheQuery(t *testing.T) {
 	}
 }
 
-func TestNew_RefusesWhatCannotWork(t *testing.T) {
+// TestSecurity_OtherKinds walks all operations with credentials of the other
+// kinds of account: they are worth nothing here.
+func TestSecurity_OtherKinds(t *testing.T) {
 	t.Parallel()
-	defer func() {
-		if recover() == nil {
-			t.Error("an API without Authenticate was made")
+	w := newWorld(t, settings{api: func(c *httpapi.Config) {
+		c.Authenticate = func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, kind, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+				p := &authn.Principal{Subject: "adm_1", Kind: authn.Kind(kind), SessionID: "ses_1", AllScopes: true}
+				next.ServeHTTP(w, r.WithContext(authn.NewContext(r.Context(), p)))
+			})
 		}
-	}()
-	httpapi.New(httpapi.Config{CursorKey: make([]byte, 32)})
+	}})
+	documentOf(t, w.api).operations(func(method, path string, op operation) {
+		if op.Security == nil {
+			return
+		}
+		for _, kind := range []authn.Kind{authn.KindStaff, authn.KindAdmin, authn.KindService, "else"} {
+			w.call(method, strings.ReplaceAll(path, "{id}", "x"), string(kind), `{}`).want(http.StatusUnauthorized, "invalid_token")
+		}
+	})
+}
+
+func TestConstruction_RefusesWhatCannotWork(t *testing.T) {
+	t.Parallel()
+	for name, build := range map[string]func(){
+		"an API without Authenticate": func() { httpapi.New(httpapi.Config{CursorKey: make([]byte, 32)}) },
+		"a route without an action":   func() { httpapi.AddRoute(bare(t), "") },
+		"a route of no known action":  func() { httpapi.AddRoute(bare(t), "user.fly") },
+		"a prefix that is a pattern":  func() { bare(t).UserRouter("/{tenant") },
+		"a pattern that is documented and not enforced": func() {
+			httpapi.Decoder[struct {
+				Name string `json:"name" pattern:"^a"`
+			}]()
+		},
+		"a format that is documented and not enforced": func() {
+			httpapi.Decoder[struct {
+				Name string `json:"name" format:"email"`
+			}]()
+		},
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s was made", name)
+				}
+			}()
+			build()
+		}()
+	}
+	httpapi.AddRoute(bare(t), authz.ReadProfile)
+}
+
+// TestConcurrency makes routers while others serve and the document is read:
+// the race detector is what it fails under.
+func TestConcurrency(t *testing.T) {
+	t.Parallel()
+	api := bare(t)
+	first := api.UserRouter("/first")
+	var running sync.WaitGroup
+	for i := range 4 {
+		running.Go(func() { api.UserRouter("/" + strings.Repeat("x", i+1)) })
+		running.Go(func() {
+			api.OpenAPI().ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/openapi.json", nil))
+		})
+		running.Go(func() { first.ServeHTTP(httptest.NewRecorder(), jsonRequest("POST", "/first/login", `{"username":1}`)) })
+	}
+	running.Wait()
+	if doc := documentOf(t, api); doc.Paths["/xxxx/me"] == nil || doc.Paths["/first/me"] == nil {
+		t.Error("a router is missing from the document")
+	}
 }
