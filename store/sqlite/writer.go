@@ -96,7 +96,7 @@ func (w *writer) patiently(ctx context.Context, try func(context.Context) error)
 	for busy(err) {
 		select {
 		case <-time.After(50*time.Microsecond + rand.N(450*time.Microsecond)):
-			err = try(wait)
+			err = try(ctx)
 		case <-wait.Done():
 			return cmp.Or[error](ctx.Err(), store.Unavailable(err))
 		}
