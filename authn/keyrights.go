@@ -28,8 +28,13 @@ func BuiltinScopes() []string {
 // keyRights is what somebody may confer on a key: everything of his account
 // with a token, no more than its own rights with a key.
 type keyRights struct {
-	key *store.APIKey // nil for a token
+	key   *store.APIKey // nil for a token
+	stale bool          // the password of the token's session was given too long ago
 }
+
+// reauthWithin is how long a password that was given serves for what a stolen
+// access token must not do alone.
+const reauthWithin = 10 * time.Minute
 
 // rightsOf reads the rights of a user, or answers ErrForbidden to a key that
 // may not manage keys and to other kinds of account.
@@ -38,7 +43,7 @@ func rightsOf(ctx context.Context, q store.Queries, creator Principal, now time.
 		return keyRights{}, store.Errorf(store.ErrForbidden, "The credential may not manage keys.")
 	}
 	if creator.KeyID == "" {
-		return keyRights{}, nil
+		return tokenRights(ctx, q, creator.SessionID, now)
 	}
 	key, err := q.APIKeyGet(ctx, creator.Subject, creator.KeyID)
 	if err != nil {
@@ -48,6 +53,21 @@ func rightsOf(ctx context.Context, q store.Queries, creator Principal, now time.
 		return keyRights{}, invalidToken()
 	}
 	return keyRights{key: &key}, nil
+}
+
+// tokenRights are those of a session. A host that acts for a user names none.
+func tokenRights(ctx context.Context, q store.Queries, sessionID string, now time.Time) (keyRights, error) {
+	if sessionID == "" {
+		return keyRights{}, nil
+	}
+	session, err := q.SessionGet(ctx, sessionID)
+	if err != nil {
+		return keyRights{}, unknownIsInvalid(err)
+	}
+	if !session.Live(now) {
+		return keyRights{}, invalidToken()
+	}
+	return keyRights{stale: now.Sub(session.ReauthAt) > reauthWithin}, nil
 }
 
 // fill gives a new key the restrictions of its creator where it was asked for
@@ -75,8 +95,13 @@ func (r keyRights) fill(key store.APIKey) store.APIKey {
 }
 
 // admit answers ErrForbidden when the key could do anything that its creator
-// cannot.
-func (r keyRights) admit(key store.APIKey) error {
+// cannot, and ErrReauthRequired when it would newly manage keys and the password
+// was given too long ago. A new key has no before.
+func (r keyRights) admit(before, key store.APIKey) error {
+	manages := func(k store.APIKey) bool { return slices.Contains(k.Scopes, ScopeKeysManage) }
+	if r.stale && manages(key) && !manages(before) {
+		return store.Errorf(store.ErrReauthRequired, "Sign in again to issue a key that manages keys.")
+	}
 	if r.key == nil {
 		return nil
 	}

@@ -80,7 +80,9 @@ func NewKeys(cfg KeysConfig) *Keys {
 
 // Create makes a key for the creator and returns it with its secret, which is
 // shown this once. A field that is not valid is ErrValidation, a right that
-// the creator lacks ErrForbidden, more than MaxKeys keys ErrConflict.
+// the creator lacks ErrForbidden, more than MaxKeys keys ErrConflict. A key with
+// ScopeKeysManage by a session whose password was given more than ten minutes
+// ago is ErrReauthRequired; so it is in Update and Rotate.
 func (k *Keys) Create(ctx context.Context, actor store.Actor, creator Principal, in NewKey) (store.APIKey, Secret, error) {
 	if in.Scopes == nil {
 		in.Scopes = k.cfg.DefaultScopes
@@ -239,7 +241,7 @@ func (k *Keys) change(ctx context.Context, actor store.Actor, creator Principal,
 
 // insert stores a new key under an id of its own.
 func (tx keyTx) insert(ctx context.Context, key *store.APIKey, secret Secret) error {
-	if err := tx.rights.admit(*key); err != nil {
+	if err := tx.rights.admit(store.APIKey{}, *key); err != nil {
 		return err
 	}
 	if err := tx.checkRoom(ctx, key.UserID); err != nil {
@@ -254,7 +256,7 @@ func (tx keyTx) insert(ctx context.Context, key *store.APIKey, secret Secret) er
 
 // update writes what differs, when the creator may confer the outcome.
 func (tx keyTx) update(ctx context.Context, action string, before, after store.APIKey) error {
-	if err := tx.rights.admit(after); err != nil {
+	if err := tx.rights.admit(before, after); err != nil {
 		return err
 	}
 	return tx.write(ctx, action, before, after)

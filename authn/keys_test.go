@@ -16,7 +16,7 @@ import (
 
 var (
 	actor = store.Actor{Kind: store.ActorUser, ID: alice}
-	owner = authn.Principal{Subject: alice, Kind: authn.KindUser, SessionID: "ses_1", AllScopes: true}
+	owner = authn.Principal{Subject: alice, Kind: authn.KindUser, AllScopes: true}
 )
 
 func newKeys(h *house) *authn.Keys {
@@ -368,5 +368,48 @@ func TestKeysAreBounded(t *testing.T) {
 	}
 	if _, _, err := k.Rotate(t.Context(), actor, owner, latest.ID, 0); err != nil {
 		t.Errorf("rotating a key away when there is no room for one more: %v", err)
+	}
+}
+
+// A stolen access token must not make a key that outlives it and makes others.
+func TestAKeyThatManagesKeysNeedsAFreshPassword(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	k := newKeys(h)
+	session := store.Session{ID: "ses_1", Kind: store.ActorUser, Subject: alice, CreatedAt: noon, ReauthAt: noon,
+		ExpiresAt: noon.Add(24 * time.Hour), IdleUntil: noon.Add(24 * time.Hour)}
+	if err := h.SessionInsert(t.Context(), session); err != nil {
+		t.Fatal(err)
+	}
+	by := owner
+	by.SessionID = session.ID
+	managing := authn.NewKey{Name: "managing", Scopes: []string{authn.ScopeKeysManage}}
+	h.advance(10 * time.Minute)
+	manager, _ := create(t, k, by, managing)
+	plain, _ := create(t, k, by, authn.NewKey{Name: "plain"})
+
+	h.advance(time.Second)
+	_, _, err := k.Create(t.Context(), actor, by, managing)
+	if !errors.Is(err, store.ErrReauthRequired) {
+		t.Errorf("create: %v; want ErrReauthRequired", err)
+	}
+	_, err = k.Update(t.Context(), actor, by, plain.ID, authn.KeyUpdate{Scopes: &managing.Scopes})
+	if !errors.Is(err, store.ErrReauthRequired) {
+		t.Errorf("update that adds the scope: %v; want ErrReauthRequired", err)
+	}
+	if _, _, err = k.Rotate(t.Context(), actor, by, manager.ID, 0); !errors.Is(err, store.ErrReauthRequired) {
+		t.Errorf("rotate: %v; want ErrReauthRequired", err)
+	}
+	create(t, k, by, authn.NewKey{Name: "another plain one"})
+	name := "renamed"
+	if _, err = k.Update(t.Context(), actor, by, manager.ID, authn.KeyUpdate{Name: &name}); err != nil {
+		t.Errorf("rename of a key that manages: %v", err)
+	}
+	if _, _, err = k.Create(t.Context(), actor, owner, managing); err != nil {
+		t.Errorf("by a host, without a session: %v", err)
+	}
+	by.SessionID = "ses_gone"
+	if _, _, err = k.Create(t.Context(), actor, by, managing); !errors.Is(err, store.ErrInvalidToken) {
+		t.Errorf("by a session that is gone: %v; want ErrInvalidToken", err)
 	}
 }

@@ -91,7 +91,7 @@ func (a *API) keyRoutes(r *router) {
 	handle(r, route{
 		method: "POST", path: "/me/keys", id: "create-key", tag: "keys", action: authz.CreateKey,
 		summary: "Make an API key; it is shown this once", status: http.StatusCreated,
-		refusals: []store.Code{store.ErrConflict},
+		refusals: []store.Code{store.ErrConflict, store.ErrReauthRequired},
 	}, a.createKey)
 	handle(r, route{
 		method: "GET", path: "/me/keys/{id}", id: "get-key", tag: "keys", action: authz.ReadKeys,
@@ -100,7 +100,7 @@ func (a *API) keyRoutes(r *router) {
 	handle(r, route{
 		method: "PATCH", path: "/me/keys/{id}", id: "update-key", tag: "keys", action: authz.UpdateKey,
 		summary: "Change an API key", status: http.StatusOK,
-		refusals: []store.Code{store.ErrConflict},
+		refusals: []store.Code{store.ErrConflict, store.ErrReauthRequired},
 	}, a.updateKey)
 	for _, rt := range deletions("/me/keys/{id}", "revoke-key") {
 		rt.tag, rt.action, rt.summary = "keys", authz.RevokeKey, "Revoke an API key for good"
@@ -109,7 +109,7 @@ func (a *API) keyRoutes(r *router) {
 	handle(r, route{
 		method: "POST", path: "/me/keys/{id}/rotate", id: "rotate-key", tag: "keys", action: authz.RotateKey,
 		summary: "Replace an API key by a new one", status: http.StatusCreated,
-		refusals: []store.Code{store.ErrConflict},
+		refusals: []store.Code{store.ErrConflict, store.ErrReauthRequired},
 	}, a.rotateKey)
 	handle(r, route{
 		method: "POST", path: "/me/keys/{id}/enable", id: "enable-key", tag: "keys", action: authz.EnableKey,
