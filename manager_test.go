@@ -99,55 +99,6 @@ func TestAFailedHandlerIsNotCharged(t *testing.T) {
 	}
 }
 
-func TestRevocationIsTrueWhenTheCallReturns(t *testing.T) {
-	t.Parallel()
-	h := newHost(t)
-	cases := []struct {
-		name   string
-		revoke func(user usermgmt.User, session, key string) error
-		token  bool // the access token ends
-		key    bool // the key ends
-	}{
-		{"AK-05 the key is revoked", func(u usermgmt.User, _, key string) error {
-			return h.mgr.Keys().Revoke(t.Context(), store.System(), u.ID, key)
-		}, false, true},
-		{"RT-07 the session is revoked", func(u usermgmt.User, session, _ string) error {
-			return h.mgr.Sessions().Revoke(t.Context(), store.System(), u.ID, session)
-		}, true, false},
-		{"RT-08 the user is suspended", func(u usermgmt.User, _, _ string) error {
-			return h.mgr.Users().Suspend(t.Context(), store.System(), u.ID, "a test", store.User{}.SuspendedUntil)
-		}, true, true},
-		{"RT-08 the user is deleted", func(u usermgmt.User, _, _ string) error {
-			return h.mgr.Users().Delete(t.Context(), store.System(), u.ID, "a test")
-		}, true, true},
-	}
-	for i, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			session := h.register("user" + string(rune('a'+i)))
-			token := session.text("access_token")
-			keyID, key := h.key(token)
-			user, err := h.mgr.Users().Get(t.Context(), session.body["user"].(map[string]any)["id"].(string))
-			if err != nil {
-				t.Fatal(err)
-			}
-			for range 3 { // warm the cache
-				h.want(h.call("POST", "/v1/chat", token, nil), 200, "")
-				h.want(h.call("POST", "/v1/chat", key, nil), 200, "")
-			}
-			if err := c.revoke(user, session.text("session_id"), keyID); err != nil {
-				t.Fatal(err)
-			}
-			status := map[bool]int{true: 401, false: 200}
-			if a := h.call("POST", "/v1/chat", token, nil); a.status != status[c.token] {
-				t.Errorf("the token after: %d; want %d", a.status, status[c.token])
-			}
-			if a := h.call("POST", "/v1/chat", key, nil); a.status != status[c.key] {
-				t.Errorf("the key after: %d; want %d", a.status, status[c.key])
-			}
-		})
-	}
-}
-
 func TestARestartFindsUsersUsageAndLogs(t *testing.T) {
 	t.Parallel()
 	path := databasePath(t)

@@ -1,6 +1,7 @@
 package usermgmt_test
 
 import (
+	"bytes"
 	"net"
 	"net/http"
 	"os"
@@ -43,7 +44,8 @@ func TestTheProgramOfTheReadme(t *testing.T) {
 	hello := exec.CommandContext(t.Context(), filepath.Join(dir, "hello"))
 	hello.Dir = dir
 	hello.Env = append(os.Environ(), "USERMGMT_LISTEN="+address, "USERMGMT_BCRYPT_COST=4")
-	hello.Stderr = os.Stderr
+	log := new(bytes.Buffer)
+	hello.Stderr = log
 	if err := hello.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +60,7 @@ func TestTheProgramOfTheReadme(t *testing.T) {
 		}
 		select {
 		case err := <-ended:
-			t.Fatalf("the program ended: %v", err)
+			t.Fatalf("the program ended: %v\n%s", err, log)
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
@@ -69,7 +71,7 @@ func TestTheProgramOfTheReadme(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := <-ended; err != nil {
-		t.Errorf("after SIGTERM: %v", err)
+		t.Errorf("after SIGTERM: %v\n%s", err, log)
 	}
 }
 

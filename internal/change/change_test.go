@@ -136,6 +136,37 @@ func TestNothingIsWrittenWhenAnyPartFails(t *testing.T) {
 	}
 }
 
+// mute is a store whose feed cannot be written.
+type mute struct {
+	store.Store
+	fail error
+}
+
+func (m mute) InTx(ctx context.Context, fn func(context.Context, store.Queries) error) error {
+	return m.Store.InTx(ctx, func(ctx context.Context, q store.Queries) error { return fn(ctx, muted{q, m.fail}) })
+}
+
+type muted struct {
+	store.Queries
+	fail error
+}
+
+func (m muted) FeedAppend(context.Context, string, time.Time, []string) error { return m.fail }
+
+// When other instances cannot be told, the change does not happen: it never
+// succeeds with a warning.
+func TestCase_C4_AChangeThatCannotBeAnnouncedFails(t *testing.T) {
+	t.Parallel()
+	refuse := errors.New("no")
+	b := setup(t, func(cfg *change.Config) { cfg.Store = mute{cfg.Store, refuse} })
+	if err := b.door.Do(t.Context(), store.System(), remember("usr_1")); !errors.Is(err, refuse) {
+		t.Errorf("Do: %v; want the refusal", err)
+	}
+	if row, audits, feeds := b.wrote(t, "usr_1"); row || audits != 0 || feeds != 0 {
+		t.Errorf("row %v, %d audit rows, %d feed rows; want nothing", row, audits, feeds)
+	}
+}
+
 func TestAChangeWithoutAnActionIsNotRecorded(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(cfg *change.Config) {
