@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"strings"
 	"time"
 )
 
@@ -79,7 +80,7 @@ func DecodeCursor(key []byte, scope, s string) (Position, error) {
 		return Position{}, nil
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil || len(raw) <= cursorTagSize+8 {
+	if err != nil || len(raw) <= cursorTagSize+8 || strings.ContainsAny(s, "\r\n") { // which base64 skips
 		return Position{}, errCursor()
 	}
 	tag, b := raw[:cursorTagSize], raw[cursorTagSize:]
