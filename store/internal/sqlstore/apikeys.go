@@ -17,9 +17,12 @@ const (
 			rate_limit, limits, status, rotated_from, created_at, last_used_at, expires_at, revoked_at, hash)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
 		ON CONFLICT DO NOTHING`
-	apiKeyGet      = `SELECT ` + apiKeyFields + ` FROM api_keys k WHERE k.id = ?2 AND k.user_id = ?1`
+	apiKeyGet = `SELECT ` + apiKeyFields + ` FROM api_keys k WHERE k.id = ?2 AND k.user_id = ?1`
+	// The inner SELECT keeps the placeholder out of the join: where it could
+	// bear on the order of a join, SQLite compiles the statement again for each
+	// value.
 	apiKeyWithUser = `SELECT ` + apiKeyFields + `, ` + userFields + `
-		FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.hash = ?1`
+		FROM (SELECT * FROM api_keys WHERE hash = ?1 LIMIT 1) k JOIN users u ON u.id = k.user_id`
 	apiKeyUpdate = `UPDATE api_keys SET name = ?3, scopes = ?4, allowed_ips = ?5, rate_limit = ?6, limits = ?7,
 			status = ?8, expires_at = ?9, revoked_at = ?10
 		WHERE id = ?2 AND user_id = ?1`

@@ -3,7 +3,7 @@ package sqlstore
 import (
 	"cmp"
 	"context"
-	"maps"
+	"errors"
 	"slices"
 
 	"github.com/usermgmt/usermgmt/store"
@@ -18,12 +18,9 @@ const (
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT DO NOTHING`
 	messageGet = `SELECT ` + messageFields + ` FROM message_logs m WHERE m.id = ?2 AND m.user_id = ?1`
 
-	// conversationOpen makes the row if it is not there and locks it until the
-	// commit.
-	conversationOpen = `INSERT INTO conversations (user_id, conversation_id, last_seq) VALUES (?1, ?2, 0)
-		ON CONFLICT (user_id, conversation_id) DO UPDATE SET last_seq = conversations.last_seq
-		RETURNING last_seq`
-	conversationMove = `UPDATE conversations SET last_seq = ?3 WHERE user_id = ?1 AND conversation_id = ?2`
+	conversationGet = `SELECT last_seq FROM conversations WHERE user_id = ?1 AND conversation_id = ?2`
+	conversationPut = `INSERT INTO conversations (user_id, conversation_id, last_seq) VALUES (?1, ?2, ?3)
+		ON CONFLICT (user_id, conversation_id) DO UPDATE SET last_seq = excluded.last_seq`
 )
 
 func scanMessage(r scanner) (m store.Message, err error) {
@@ -33,8 +30,10 @@ func scanMessage(r scanner) (m store.Message, err error) {
 	return m, err
 }
 
-// conversation is a user's conversation.
-type conversation struct{ user, id string }
+// Conversation is a user's conversation: what seq counts in.
+type Conversation struct{ UserID, ID string }
+
+func conversationOf(m store.Message) Conversation { return Conversation{m.UserID, m.ConversationID} }
 
 // MessageAppend stores many messages in one transaction.
 func (q *Queries) MessageAppend(ctx context.Context, batch []store.Message) ([]store.Message, error) {
@@ -42,7 +41,11 @@ func (q *Queries) MessageAppend(ctx context.Context, batch []store.Message) ([]s
 		return nil, nil
 	}
 	return write(ctx, q, func(c Conn) ([]store.Message, error) {
-		last, err := openConversations(ctx, c, batch)
+		conversations := conversationsOf(batch)
+		if err := q.lockConversations(ctx, c, conversations); err != nil {
+			return nil, err
+		}
+		last, err := lastSeqs(ctx, c, conversations)
 		if err != nil {
 			return nil, err
 		}
@@ -52,8 +55,8 @@ func (q *Queries) MessageAppend(ctx context.Context, batch []store.Message) ([]s
 				return nil, err
 			}
 		}
-		for _, k := range inOrder(last) {
-			if _, err := exec(ctx, c, conversationMove, k.user, k.id, last[k]); err != nil {
+		for _, k := range conversations {
+			if _, err := exec(ctx, c, conversationPut, k.UserID, k.ID, last[k]); err != nil {
 				return nil, err
 			}
 		}
@@ -61,15 +64,25 @@ func (q *Queries) MessageAppend(ctx context.Context, batch []store.Message) ([]s
 	})
 }
 
-// openConversations reads the last seq of each conversation of a batch.
-func openConversations(ctx context.Context, c Conn, batch []store.Message) (map[conversation]int64, error) {
-	last := map[conversation]int64{}
-	for _, m := range batch {
-		last[conversation{m.UserID, m.ConversationID}] = 0
+// conversationsOf returns the conversations of a batch, each once, in an order
+// that is the same everywhere.
+func conversationsOf(batch []store.Message) []Conversation {
+	all := make([]Conversation, len(batch))
+	for i, m := range batch {
+		all[i] = conversationOf(m)
 	}
-	for _, k := range inOrder(last) {
-		seq, err := one(ctx, c, scanInt, conversationOpen, k.user, k.id)
-		if err != nil {
+	slices.SortFunc(all, func(a, b Conversation) int {
+		return cmp.Or(cmp.Compare(a.UserID, b.UserID), cmp.Compare(a.ID, b.ID))
+	})
+	return slices.Compact(all)
+}
+
+// lastSeqs reads the last seq of each conversation, 0 for a new one.
+func lastSeqs(ctx context.Context, c Reader, conversations []Conversation) (map[Conversation]int64, error) {
+	last := make(map[Conversation]int64, len(conversations))
+	for _, k := range conversations {
+		seq, err := one(ctx, c, scanInt, conversationGet, k.UserID, k.ID)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return nil, err
 		}
 		last[k] = seq
@@ -77,17 +90,17 @@ func openConversations(ctx context.Context, c Conn, batch []store.Message) (map[
 	return last, nil
 }
 
-// inOrder returns the conversations in an order that is the same everywhere.
-func inOrder(last map[conversation]int64) []conversation {
-	return slices.SortedFunc(maps.Keys(last), func(a, b conversation) int {
-		return cmp.Or(cmp.Compare(a.user, b.user), cmp.Compare(a.id, b.id))
-	})
+func (q *Queries) lockConversations(ctx context.Context, c Conn, conversations []Conversation) error {
+	if q.locks.Conversations == nil {
+		return nil
+	}
+	return q.locks.Conversations(ctx, c, conversations)
 }
 
 // appendMessage stores one message as the next of its conversation, or returns
 // the one that its user stored under the id before.
-func appendMessage(ctx context.Context, c Conn, m store.Message, last map[conversation]int64) (store.Message, error) {
-	k := conversation{m.UserID, m.ConversationID}
+func appendMessage(ctx context.Context, c Conn, m store.Message, last map[Conversation]int64) (store.Message, error) {
+	k := conversationOf(m)
 	m.Seq, m.CreatedAt = last[k]+1, stored(m.CreatedAt)
 	n, err := exec(ctx, c, messageInsert, m.ID, m.ConversationID, m.Seq, m.UserID, m.Username, m.Model,
 		string(m.Request), string(m.Response), m.TokensIn, m.TokensOut, m.Cost, int64(m.Latency),
@@ -100,7 +113,7 @@ func appendMessage(ctx context.Context, c Conn, m store.Message, last map[conver
 		return m, nil
 	}
 	m, err = one(ctx, c, scanMessage, messageGet, m.UserID, m.ID)
-	if store.CodeOf(err) == store.ErrNotFound {
+	if errors.Is(err, store.ErrNotFound) {
 		return m, store.ErrConflict
 	}
 	return m, err

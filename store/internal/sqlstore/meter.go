@@ -24,7 +24,8 @@ const (
 	holdInsert = `INSERT INTO holds (subject, meter, period, started_at, expires_at, reservation_id, amount)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)`
 	holdExtend = `UPDATE holds SET expires_at = ?2 WHERE reservation_id = ?1`
-	holdDelete = `DELETE FROM holds WHERE reservation_id = ?1 RETURNING subject, meter, period, started_at`
+	holdGet    = `SELECT subject, meter, period, started_at FROM holds WHERE reservation_id = ?1`
+	holdDelete = `DELETE FROM holds WHERE reservation_id = ?1`
 
 	usageAdd = `INSERT INTO usage (subject, meter, period, started_at, used) VALUES (?1, ?2, ?3, ?4, ?5)
 		ON CONFLICT (subject, meter, period, started_at) DO UPDATE SET used = usage.used + excluded.used`
@@ -148,10 +149,14 @@ func settle(ctx context.Context, c Conn, s store.Settle, used usage) (store.Rese
 	if err != nil {
 		return r, err
 	}
-	counters, err := all(ctx, c, scanCounter, holdDelete, s.ID)
+	counters, err := all(ctx, c, scanCounter, holdGet, s.ID)
+	if err != nil {
+		return r, err
+	}
 	for _, k := range counters {
 		used[k] += amount
 	}
+	_, err = exec(ctx, c, holdDelete, s.ID)
 	return r, err
 }
 

@@ -37,6 +37,8 @@ type Locks struct {
 	// Counters is called before counters are decided on, with each once and in
 	// an order that is the same everywhere, and holds until the commit.
 	Counters func(ctx context.Context, c Conn, counters []store.Counter) error
+	// Conversations does the same before messages get their seq.
+	Conversations func(ctx context.Context, c Conn, conversations []Conversation) error
 }
 
 // Queries implements store.Queries and store.MessageStore.

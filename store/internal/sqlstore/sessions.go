@@ -15,9 +15,10 @@ const (
 	sessionInsert = `INSERT INTO sessions (id, kind, subject, ip, user_agent, created_at, last_seen,
 			expires_at, idle_until, reauth_at, revoked_at)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING`
-	sessionGet      = `SELECT ` + sessionFields + ` FROM sessions s WHERE s.id = ?1`
+	sessionGet = `SELECT ` + sessionFields + ` FROM sessions s WHERE s.id = ?1`
+	// For the inner SELECT, see apiKeyWithUser.
 	sessionWithUser = `SELECT ` + sessionFields + `, ` + userFields + `
-		FROM sessions s JOIN users u ON u.id = s.subject WHERE s.id = ?1`
+		FROM (SELECT * FROM sessions WHERE id = ?1 LIMIT 1) s JOIN users u ON u.id = s.subject`
 	sessionUpdate = `UPDATE sessions SET last_seen = ?2, idle_until = ?3, reauth_at = ?4, ip = ?5, user_agent = ?6
 		WHERE id = ?1`
 	sessionRevoke = `UPDATE sessions SET revoked_at = ?2
