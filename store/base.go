@@ -241,6 +241,11 @@ func (Base) MeterExtend(context.Context, string, time.Time, time.Time) (Reservat
 	return Reservation{}, ErrUnsupported
 }
 
+// MeterPurge answers ErrUnsupported.
+func (Base) MeterPurge(context.Context, time.Time, int) (int, error) {
+	return 0, ErrUnsupported
+}
+
 // MeterAdd answers ErrUnsupported.
 func (Base) MeterAdd(context.Context, []UsageAdd) error {
 	return ErrUnsupported

@@ -174,6 +174,10 @@ type MeterStore interface {
 	// MeterExtend moves the deadline of a held lease and returns it. One that
 	// ended, or whose deadline has passed, is returned as it is.
 	MeterExtend(ctx context.Context, id string, now, expiresAt time.Time) (Reservation, error)
+	// MeterPurge deletes at most limit leases that were made before a time and
+	// have ended, or whose deadline was before it too, and returns how many went.
+	// What they counted stays counted; a late settle of one is ErrNotFound.
+	MeterPurge(ctx context.Context, before time.Time, limit int) (int, error)
 	// MeterAdd counts units without a limit.
 	MeterAdd(ctx context.Context, batch []UsageAdd) error
 	// MeterUsage reads counters as they are at now, in the order given.

@@ -13,6 +13,7 @@ import (
 const (
 	sessionsKeptFor = 24 * time.Hour
 	devicesKeptFor  = 30 * 24 * time.Hour
+	leasesKeptFor   = 24 * time.Hour
 	chunk           = 500
 )
 
@@ -27,6 +28,9 @@ func Builtin(s store.Store, clock func() time.Time) []Task {
 				return err
 			}
 			return inChunks(ctx, clock().Add(-devicesKeptFor), s.KnownDevicePurge)
+		}},
+		{Name: "leases.purge", Every: 10 * time.Minute, Run: func(ctx context.Context) error {
+			return inChunks(ctx, clock().Add(-leasesKeptFor), s.MeterPurge)
 		}},
 		{Name: "feed.purge", Every: 10 * time.Minute, Run: func(ctx context.Context) error {
 			return inChunks(ctx, clock().Add(-change.Retention), s.FeedPurge)

@@ -104,6 +104,7 @@ func callEverything(ctx context.Context, q *sqlstore.Queries) {
 	q.PlanUpdate(ctx, store.Plan{ID: "p"})
 	q.MeterReserve(ctx, []store.Reserve{lease, refused})
 	q.MeterExtend(ctx, "r", now, now.Add(2*time.Hour))
+	q.MeterPurge(ctx, now, 10)
 	q.MeterSettle(ctx, []store.Settle{{ID: "r", Amount: 1, Now: now}, {ID: "r", Now: now}})
 	q.MeterAdd(ctx, []store.UsageAdd{{Counters: []store.Counter{limit.Counter}, Amount: 1}})
 	q.MeterUsage(ctx, []store.CounterLimit{limit}, now)

@@ -79,6 +79,7 @@ func calls(s store.Store, u store.User, v store.Session, k store.APIKeyHash, tok
 		{"MeterReserve", func(c context.Context) error { return drop(s.MeterReserve(c, []store.Reserve{lease(1, l)})) }},
 		{"MeterSettle", func(c context.Context) error { return drop(s.MeterSettle(c, []store.Settle{{ID: "res_1"}})) }},
 		{"MeterExtend", func(c context.Context) error { return drop(s.MeterExtend(c, "res_1", moment(0), moment(9))) }},
+		{"MeterPurge", func(c context.Context) error { return drop(s.MeterPurge(c, moment(9), 9)) }},
 		{"MeterAdd", func(c context.Context) error {
 			return s.MeterAdd(c, []store.UsageAdd{{Counters: []store.Counter{l.Counter}, Amount: 1}})
 		}},

@@ -248,7 +248,7 @@ type noTransaction struct{ store.Store }
 type unlocked struct{ store.Store }
 
 func (s noTransaction) InTx(ctx context.Context, fn func(context.Context, store.Queries) error) error {
-	return fn(ctx, unlocked{s.Store})
+	return fn(ctx, unlocked(s))
 }
 
 func (unlocked) IdentifierInsert(context.Context, store.Identifier) error { return nil }

@@ -154,6 +154,31 @@ func testExtend(t *testing.T, open Opener) {
 	})
 }
 
+// Leases here are made at 0 s with the deadline 60 s.
+func testMeterPurge(t *testing.T, open Opener) {
+	t.Run("MeterPurge/WhatNoLongerMatters", func(t *testing.T) {
+		t.Parallel()
+		m := meter{open(t)}
+		l := newCounter(20)
+		ended, abandoned, renewed := lease(5, l), lease(4, l), lease(3, l)
+		m.reserve(t, ended, abandoned, renewed)
+		m.settle(t, store.Settle{ID: ended.ID, Amount: 5, Now: moment(5)})
+		got(m.MeterExtend(t.Context(), renewed.ID, moment(59), moment(200)))(t)
+
+		want(t, got(m.MeterPurge(t.Context(), moment(0), 10))(t), 0)
+		want(t, got(m.MeterPurge(t.Context(), moment(100), 1))(t), 1)
+		want(t, got(m.MeterPurge(t.Context(), moment(100), 10))(t), 1)
+		want(t, got(m.MeterPurge(t.Context(), moment(100), 10))(t), 0)
+		m.wantUsage(t, moment(100), l, 5, 3)
+		for _, gone := range []string{ended.ID, abandoned.ID} {
+			_, err := m.MeterSettle(t.Context(), []store.Settle{{ID: gone, Amount: 1, Now: moment(101)}})
+			wantError(t, err, store.ErrNotFound)
+		}
+		m.settle(t, store.Settle{ID: renewed.ID, Amount: 2, Now: moment(101)})
+		m.wantUsage(t, moment(101), l, 7, 0)
+	})
+}
+
 func testUsage(t *testing.T, open Opener) {
 	m := meter{open(t)}
 	t.Run("MeterAdd/CountsWithoutALimit", func(t *testing.T) {

@@ -54,6 +54,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Reserve", testReserve},
 		{"Settle", testSettle},
 		{"Extend", testExtend},
+		{"MeterPurge", testMeterPurge},
 		{"Usage", testUsage},
 		{"Messages", testMessages},
 		{"Audit", testAudit},

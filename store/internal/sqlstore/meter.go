@@ -21,6 +21,10 @@ const (
 	reservationExtend = `UPDATE reservations SET expires_at = ?3
 		WHERE id = ?1 AND status = 'held' AND expires_at > ?2 RETURNING ` + reservationFields
 
+	reservationPurge = `DELETE FROM reservations WHERE id IN (
+		SELECT id FROM reservations WHERE created_at < ?1 AND (status <> 'held' OR expires_at < ?1)
+		ORDER BY created_at LIMIT ?2) RETURNING id, status`
+
 	holdInsert = `INSERT INTO holds (subject, meter, period, started_at, expires_at, reservation_id, amount)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)`
 	holdExtend = `UPDATE holds SET expires_at = ?2 WHERE reservation_id = ?1`
@@ -177,6 +181,31 @@ func (q *Queries) MeterExtend(ctx context.Context, id string, now, expiresAt tim
 		}
 		return r, err
 	})
+}
+
+// MeterPurge deletes leases that no longer matter. Only one that never ended
+// still has holds.
+func (q *Queries) MeterPurge(ctx context.Context, before time.Time, limit int) (int, error) {
+	return write(ctx, q, func(c Conn) (int, error) {
+		gone, err := all(ctx, c, scanEnd, reservationPurge, micros(before), limit)
+		if err != nil {
+			return 0, err
+		}
+		for _, r := range gone {
+			if r.Status != store.ReservationHeld {
+				continue
+			}
+			if _, err := exec(ctx, c, holdDelete, r.ID); err != nil {
+				return 0, err
+			}
+		}
+		return len(gone), nil
+	})
+}
+
+func scanEnd(r scanner) (v store.Reservation, err error) {
+	err = r.Scan(&v.ID, &v.Status)
+	return v, err
 }
 
 // MeterAdd counts units without a limit.
