@@ -68,8 +68,9 @@ func New(cfg Config) *Log {
 // CreatedAt (now).
 //
 // It is durable when Append returns nil. The end of ctx does not cancel it, so
-// that a client that hangs up leaves its trace; it has 5 seconds instead, after
-// which it answers ErrUnavailable and may or may not be stored. The message
+// that a client that hangs up leaves its trace. It waits 5 seconds for its turn
+// instead, and its transaction has 5 more; then it answers ErrUnavailable and
+// the message may or may not be stored. The message
 // that is returned with an error has its id: appending it again under that id
 // is harmless.
 //

@@ -67,8 +67,9 @@ type call[In, Out any] struct {
 // error means that nothing was stored: the batch is then halved and each half
 // tried again, until the members at fault are alone with their errors and the
 // others are through. A panic in commit counts as an error. The context it is
-// given belongs to no caller: it ends at the earliest deadline among the
-// members, after Options.Timeout at the latest.
+// given belongs to no caller: it ends at the latest deadline among the members,
+// after Options.Timeout at the latest. One in a hurry waits with the others
+// rather than taking their transaction away.
 func New[In, Out any](opts Options, commit func(context.Context, []In) ([]Out, error)) *Committer[In, Out] {
 	opts.MaxBatch = cmp.Or(opts.MaxBatch, 256)
 	opts.Timeout = cmp.Or(opts.Timeout, 5*time.Second)
@@ -86,7 +87,8 @@ func New[In, Out any](opts Options, commit func(context.Context, []In) ([]Out, e
 // Do submits an item and returns its verdict. When ctx ends before the item is
 // taken into a batch, the item is withdrawn and Do returns ctx's error: nothing
 // was stored. After that Do waits for the verdict whatever becomes of ctx, which
-// Options.Timeout bounds, so that it never misstates what happened.
+// Options.Timeout bounds, so that it never misstates what happened. The verdict
+// may come after ctx's deadline then.
 func (c *Committer[In, Out]) Do(ctx context.Context, item In) (Out, error) {
 	call := &call[In, Out]{ctx: ctx, item: item, done: make(chan struct{})}
 	if err := c.enqueue(call); err != nil {
@@ -176,18 +178,30 @@ func (c *Committer[In, Out]) take() (batch []*call[In, Out], last bool) {
 
 // settle commits a batch and gives every member its verdict.
 func (c *Committer[In, Out]) settle(batch []*call[In, Out]) {
-	deadline := time.Now().Add(c.opts.Timeout)
-	for _, call := range batch {
-		if d, ok := call.ctx.Deadline(); ok && d.Before(deadline) {
-			deadline = d
-		}
-	}
-	ctx, cancel := context.WithDeadline(context.Background(), deadline)
+	ctx, cancel := context.WithTimeout(context.Background(), c.opts.Timeout)
 	defer cancel()
+	if last, ok := latestDeadline(batch); ok {
+		ctx, cancel = context.WithDeadline(ctx, last)
+		defer cancel()
+	}
 	c.attempt(ctx, batch)
 	for _, call := range batch {
 		close(call.done)
 	}
+}
+
+// latestDeadline returns when the most patient member gives up, if all do.
+func latestDeadline[In, Out any](batch []*call[In, Out]) (last time.Time, ok bool) {
+	for _, call := range batch {
+		d, ok := call.ctx.Deadline()
+		if !ok {
+			return time.Time{}, false
+		}
+		if d.After(last) {
+			last = d
+		}
+	}
+	return last, true
 }
 
 // attempt writes the verdicts of a batch, halving it for as long as it fails

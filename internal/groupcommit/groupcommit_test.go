@@ -196,7 +196,8 @@ func TestCallerThatGivesUpDuringItsCommitGetsTheVerdict(t *testing.T) {
 	})
 }
 
-func TestBatchEndsAtTheEarliestDeadline(t *testing.T) {
+// The batch of the rows consists of callers with the deadlines; 0 is none.
+func TestBatchEndsAtTheLatestDeadline(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name    string
@@ -204,9 +205,11 @@ func TestBatchEndsAtTheEarliestDeadline(t *testing.T) {
 		patient []time.Duration
 		want    time.Duration
 	}{
-		{"default", 0, nil, 5 * time.Second},
-		{"configured", time.Second, nil, time.Second},
-		{"a member's", 0, []time.Duration{3 * time.Second, 2 * time.Second, 9 * time.Second}, 2 * time.Second},
+		{"default", 0, []time.Duration{0}, 5 * time.Second},
+		{"configured", time.Second, []time.Duration{0}, time.Second},
+		{"a lone member's", 0, []time.Duration{2 * time.Second}, 2 * time.Second},
+		{"the most patient member's", 0, []time.Duration{3 * time.Second, 4 * time.Second, time.Second}, 4 * time.Second},
+		{"one member without", 0, []time.Duration{time.Second, 0}, 5 * time.Second},
 		{"members more patient than the batch may be", time.Second, []time.Duration{time.Minute}, time.Second},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -214,11 +217,15 @@ func TestBatchEndsAtTheEarliestDeadline(t *testing.T) {
 				var r recorder
 				c, first := blocked(t, groupcommit.Options{Timeout: row.timeout}, &r)
 				defer c.Close()
-				waits := []<-chan verdict{submit(t.Context(), c, 1)}
+				var waits []<-chan verdict
 				for i, d := range row.patient {
-					ctx, cancel := context.WithTimeout(t.Context(), d)
-					defer cancel()
-					waits = append(waits, submit(ctx, c, i+2))
+					ctx := t.Context()
+					if d > 0 {
+						var cancel context.CancelFunc
+						ctx, cancel = context.WithTimeout(ctx, d)
+						defer cancel()
+					}
+					waits = append(waits, submit(ctx, c, i+1))
 				}
 				synctest.Wait()
 				r.gate <- struct{}{}
@@ -236,6 +243,35 @@ func TestBatchEndsAtTheEarliestDeadline(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Callers whose deadline passes while their batch is committed must not make it
+// fail for those who wait longer.
+func TestHurriedMembersDoNotSinkTheOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := groupcommit.New(groupcommit.Options{}, func(ctx context.Context, batch []int) ([]int, error) {
+			select {
+			case <-time.After(time.Second):
+				return batch, nil
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		})
+		defer c.Close()
+		first := submit(t.Context(), c, 0)
+		synctest.Wait()
+		hurried, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+		defer cancel()
+		one, two := submit(hurried, c, 1), submit(t.Context(), c, 2)
+		<-first
+		if v := <-two; v != (verdict{2, nil}) {
+			t.Errorf("the patient member got %v", v)
+		}
+		if v := <-one; v != (verdict{1, nil}) {
+			t.Errorf("the hurried member got %v, want what happened", v)
+		}
+	})
 }
 
 // A hang-up of one member must not take the others' transaction away.
