@@ -55,6 +55,14 @@ type Queries interface {
 	FeedStore
 }
 
+// Execer is an optional interface of Queries, which the SQL drivers have: it
+// runs a statement of the host's own, on tables of its own, in the same
+// transaction, and returns how many rows it changed. Arguments stand for ?1, ?2
+// and so on.
+type Execer interface {
+	Exec(ctx context.Context, query string, args ...any) (rows int64, err error)
+}
+
 // UserStore keeps users, the names they hold and their password hashes.
 type UserStore interface {
 	UserInsert(ctx context.Context, u User) error
@@ -121,6 +129,8 @@ type SignInStore interface {
 	// that is not after now; every further one comes back locked. A lock lasts
 	// rule.Window from the attempt that set it and is not prolonged by others.
 	// Counting starts anew after a lock, and after rule.Window without attempts.
+	// A lock whose end is more than two windows ahead was set by a clock that
+	// was wrong: it ends rule.Window from now.
 	SignInAttempt(ctx context.Context, key string, rule SignInRule, now time.Time) (SignInFailures, error)
 	// SignInClear forgets the attempts under a key.
 	SignInClear(ctx context.Context, key string) error

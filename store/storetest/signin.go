@@ -67,6 +67,21 @@ func testSignIns(t *testing.T, open Opener) {
 		want(t, locked(t, key, until.Add(-time.Microsecond)), true)
 		want(t, locked(t, key, until), false)
 	})
+	t.Run("SignInAttempt/WhatAWrongClockSetEndsAWindowFromNow", func(t *testing.T) {
+		t.Parallel()
+		ahead := moment(24 * 3600)
+		locked, counted := newID("k"), newID("k")
+		spend(t, locked, ahead)
+		for range rule.Limit - 1 {
+			attempt(t, counted, ahead)
+		}
+		until := kept(moment(0).Add(rule.Window))
+		want(t, attempt(t, locked, moment(0)).LockedUntil, until)
+		want(t, attempt(t, locked, moment(60)).LockedUntil, until)
+		spend(t, locked, until)
+		want(t, attempt(t, counted, moment(0)).Count, rule.Limit) // no attempt is given back
+		want(t, attempt(t, counted, until), store.SignInFailures{Count: 1})
+	})
 	t.Run("SignInAttempt/StartsAnewAfterTheLock", func(t *testing.T) {
 		t.Parallel()
 		key := newID("k")

@@ -9,17 +9,21 @@ import (
 
 // A key counts until no attempt was made for a whole window, so that no window,
 // wherever it begins, holds more attempts than the limit. While it is locked,
-// attempts move neither the lock nor the end.
+// attempts move neither the lock nor the end, unless these are further ahead
+// than two windows (?6): then a clock that was wrong has set them, and they are
+// a window from now.
 const (
 	signInAttempt = `INSERT INTO sign_in_failures (key, count, expires_at, locked_until) VALUES (?1, 1, ?3, ?4)
 		ON CONFLICT (key) DO UPDATE SET
 			count = CASE WHEN sign_in_failures.expires_at <= ?2 THEN 1 ELSE sign_in_failures.count + 1 END,
 			locked_until = CASE
+				WHEN sign_in_failures.locked_until > ?6 THEN ?3
 				WHEN sign_in_failures.locked_until > ?2 THEN sign_in_failures.locked_until
 				WHEN sign_in_failures.expires_at <= ?2 THEN ?4
 				WHEN sign_in_failures.count >= ?5 THEN ?3
 				ELSE 0 END,
 			expires_at = CASE
+				WHEN sign_in_failures.expires_at > ?6 THEN ?3
 				WHEN sign_in_failures.locked_until > ?2 THEN sign_in_failures.locked_until
 				WHEN sign_in_failures.expires_at > ?3 THEN sign_in_failures.expires_at
 				ELSE ?3 END
@@ -38,7 +42,7 @@ const (
 
 // SignInAttempt counts one attempt under key, in one statement.
 func (q *Queries) SignInAttempt(ctx context.Context, key string, rule store.SignInRule, now time.Time) (store.SignInFailures, error) {
-	until := micros(now.Add(rule.Window))
+	until, wrong := micros(now.Add(rule.Window)), micros(now.Add(2*rule.Window))
 	var first int64 // the lock that the first attempt of a window sets: none
 	if rule.Limit < 1 {
 		first = until
@@ -47,7 +51,7 @@ func (q *Queries) SignInAttempt(ctx context.Context, key string, rule store.Sign
 		return one(ctx, c, func(r scanner) (f store.SignInFailures, err error) {
 			err = r.Scan(&f.Count, timeColumn{&f.LockedUntil})
 			return f, err
-		}, signInAttempt, key, micros(now), until, first, rule.Limit)
+		}, signInAttempt, key, micros(now), until, first, rule.Limit, wrong)
 	})
 }
 
