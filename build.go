@@ -149,8 +149,18 @@ func (m *Manager) buildAuthn(context.Context) error {
 		Clock:         m.cfg.Clock,
 		HostScopes:    m.cfg.Scopes,
 		DefaultScopes: m.cfg.DefaultScopes,
+		Meters:        m.cfg.meterNames(),
 	})
 	return nil
+}
+
+// meterNames are the meters that a key may have limits of.
+func (c Config) meterNames() []string {
+	names := []string{metering.Conversations}
+	for _, m := range c.Meters {
+		names = append(names, m.Name)
+	}
+	return names
 }
 
 // buildPeople makes the accounts.

@@ -21,8 +21,8 @@ const (
 
 // validate checks the fields that clients set and that differ from before, and
 // brings them into form: scopes sorted, addresses as canonical prefixes, times
-// in UTC. What was stored stays good: a scope that the host dropped since, or
-// an expiry that has passed, does not stop a change of name.
+// in UTC. What was stored stays good: a scope or a meter that the host dropped
+// since, or an expiry that has passed, does not stop a change of name.
 func (k *Keys) validate(key *store.APIKey, before store.APIKey) error {
 	var errs []store.FieldError
 	fault := func(field, rule, message string) {
@@ -49,14 +49,17 @@ func (k *Keys) validate(key *store.APIKey, before store.APIKey) error {
 			fault("rate_limit", "format", `The rate must look like "20/s,burst=40".`)
 		}
 	}
-	errs = append(errs, limitFaults(key.Limits)...)
+	errs = append(errs, limitFaults(key.Limits, func(meter string) bool {
+		stored := func(l store.Limit) bool { return l.Meter == meter }
+		return k.cfg.Meters == nil || slices.Contains(k.cfg.Meters, meter) || slices.ContainsFunc(before.Limits, stored)
+	})...)
 	if len(errs) > 0 {
 		return &store.Error{Code: store.ErrValidation, Detail: "The key has a member that is not valid.", Fields: errs}
 	}
 	return nil
 }
 
-func limitFaults(limits []store.Limit) []store.FieldError {
+func limitFaults(limits []store.Limit, declared func(meter string) bool) []store.FieldError {
 	var errs []store.FieldError
 	if len(limits) > maxKeyLimits {
 		return []store.FieldError{{Field: "limits", Rule: "max_items", Message: "There are too many limits."}}
@@ -65,8 +68,11 @@ func limitFaults(limits []store.Limit) []store.FieldError {
 		fault := func(member, rule, message string) {
 			errs = append(errs, store.FieldError{Field: fmt.Sprintf("limits[%d]%s", i, member), Rule: rule, Message: message})
 		}
-		if l.Meter == "" || len(l.Meter) > 64 || !printable(l.Meter) {
+		switch {
+		case l.Meter == "" || len(l.Meter) > 64 || !printable(l.Meter):
 			fault(".meter", "format", "The meter must be the name of one.")
+		case !declared(l.Meter):
+			fault(".meter", "unknown", "There is no such meter.")
 		}
 		if l.Window != store.Day && l.Window != store.Week && l.Window != store.Month {
 			fault(".window", "enum", "The window must be day, week or month.")

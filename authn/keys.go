@@ -32,6 +32,9 @@ type KeysConfig struct {
 	HostScopes []string
 	// DefaultScopes are those of a key that is made without any.
 	DefaultScopes []string
+	// Meters are what a key can have limits of. A limit of anything else would
+	// look like protection and be none, so it is refused. Nil means any name.
+	Meters []string
 }
 
 // NewKey describes a key to make. What is empty does not restrict the key,

@@ -117,6 +117,32 @@ func TestKeyFieldsAreChecked(t *testing.T) {
 	}
 }
 
+// A limit of a meter that nobody counts would look like protection and be none.
+func TestKeyLimitsAreOfMetersThatExist(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	config := authn.KeysConfig{Store: h, Door: h.door, Clock: h.now, DefaultScopes: []string{}, Meters: []string{"conversations", "tokens"}}
+	k := authn.NewKeys(config)
+	limits := func(meter string) []store.Limit { return []store.Limit{{Meter: meter, Window: store.Day, Limit: 1}} }
+	for _, typo := range []string{"conversation", "Tokens", "credits"} {
+		_, _, err := k.Create(t.Context(), actor, owner, authn.NewKey{Name: "n", Limits: limits(typo)})
+		if e, ok := errors.AsType[*store.Error](err); !ok || e.Code != store.ErrValidation || e.Fields[0].Field != "limits[0].meter" {
+			t.Errorf("a limit of %s: %v", typo, err)
+		}
+	}
+	key, _ := create(t, k, owner, authn.NewKey{Name: "n", Limits: limits("tokens")})
+
+	config.Meters = []string{"conversations"} // the host dropped tokens: what was stored stays good
+	k = authn.NewKeys(config)
+	name, other := "renamed", limits("pictures")
+	if _, err := k.Update(t.Context(), actor, owner, key.ID, authn.KeyUpdate{Name: &name}); err != nil {
+		t.Errorf("a change of name: %v", err)
+	}
+	if _, err := k.Update(t.Context(), actor, owner, key.ID, authn.KeyUpdate{Limits: &other}); !errors.Is(err, store.ErrValidation) {
+		t.Errorf("another meter that does not exist: %v", err)
+	}
+}
+
 func TestCase_AK_02_AKeyConfersNoMoreThanItHas(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
