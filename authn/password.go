@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
@@ -45,7 +46,7 @@ type PasswordConfig struct {
 	// answered 503.
 	Queue int
 	// Floor is the least time a refused sign-in takes; zero means 1.25 times
-	// one hash, measured once.
+	// one hash, as measured.
 	Floor time.Duration
 }
 
@@ -82,9 +83,10 @@ func (c PasswordConfig) validate() error {
 // once, so a flood of sign-ins cannot take the memory or the processors of
 // the host. Methods are safe for concurrent use.
 type Hasher struct {
-	cfg   PasswordConfig
-	gate  *gate
-	floor func() time.Duration
+	cfg     PasswordConfig
+	gate    *gate
+	measure func()       // hashes once, at its first call
+	fastest atomic.Int64 // hash of all so far, in nanoseconds; 0 before the first
 }
 
 // NewHasher returns a Hasher, or an error that names every wrong field.
@@ -94,7 +96,7 @@ func NewHasher(cfg PasswordConfig) (*Hasher, error) {
 		return nil, err
 	}
 	h := &Hasher{cfg: cfg, gate: newGate(cfg.Concurrency, cfg.Queue)}
-	h.floor = sync.OnceValue(h.measureFloor)
+	h.measure = sync.OnceFunc(func() { _, _ = h.hash([]byte("floor")) })
 	return h, nil
 }
 
@@ -159,8 +161,16 @@ func (h *Hasher) Recognizes(stored string) bool {
 }
 
 // Floor is the least time a refused sign-in takes: PasswordConfig.Floor, or
-// 1.25 times the cost of one hash, which the first call measures.
-func (h *Hasher) Floor() time.Duration { return h.floor() }
+// 1.25 times the cost of one hash. The first call measures that; hashes after it
+// that take less bring it down, so that a floor measured under load does not
+// stay.
+func (h *Hasher) Floor() time.Duration {
+	if h.cfg.Floor > 0 {
+		return h.cfg.Floor
+	}
+	h.measure()
+	return time.Duration(h.fastest.Load()) * 5 / 4
+}
 
 // PadToFloor waits until Floor has passed since start, which the caller took
 // from time.Now when the sign-in began. It hides which of the checks refused.
@@ -181,21 +191,13 @@ func (h *Hasher) PadToFloor(ctx context.Context, start time.Time) error {
 	}
 }
 
-// measureFloor hashes once with the configured cost.
-func (h *Hasher) measureFloor() time.Duration {
-	if h.cfg.Floor > 0 {
-		return h.cfg.Floor
-	}
-	start := time.Now()
-	if _, err := h.hash([]byte("floor")); err != nil {
-		return 0
-	}
-	return time.Since(start) * 5 / 4
-}
-
-// hash does the work, without the gate.
+// hash does the work, without the gate, and notes how long it took.
 func (h *Hasher) hash(plain []byte) (string, error) {
-	if h.algorithmFor(plain) == AlgorithmArgon2id {
+	algorithm, start := h.algorithmFor(plain), time.Now()
+	if algorithm == h.cfg.Algorithm {
+		defer func() { h.note(time.Since(start)) }()
+	}
+	if algorithm == AlgorithmArgon2id {
 		return newArgon2Hash(h.cfg.Argon2, plain).String(), nil
 	}
 	encoded, err := bcrypt.GenerateFromPassword(plain, h.cfg.BcryptCost)
@@ -203,6 +205,16 @@ func (h *Hasher) hash(plain []byte) (string, error) {
 		return "", fmt.Errorf("authn: hash password: %w", err)
 	}
 	return string(encoded), nil
+}
+
+// note keeps the time of the fastest hash: load only ever adds to it.
+func (h *Hasher) note(took time.Duration) {
+	for {
+		fastest := h.fastest.Load()
+		if fastest != 0 && fastest <= int64(took) || h.fastest.CompareAndSwap(fastest, int64(took)) {
+			return
+		}
+	}
 }
 
 // algorithmFor returns the configured algorithm, or argon2id where bcrypt

@@ -287,6 +287,23 @@ func TestFloorIsMeasuredWhenNotGiven(t *testing.T) {
 	}
 }
 
+// A floor that was measured while the machine was busy does not stay: it would
+// slow every refused sign-in down until the next start.
+func TestFloorFallsWithTheNextHash(t *testing.T) {
+	t.Parallel()
+	h := newHasher(t, func(c *authn.PasswordConfig) { c.Floor = 0 })
+	h.MeasureSlowly(time.Hour)
+	if h.Floor() != 75*time.Minute {
+		t.Fatalf("Floor = %v, want 1h15m", h.Floor())
+	}
+	if err := h.VerifyDummy(t.Context(), "a quiet walk"); err != nil {
+		t.Fatal(err)
+	}
+	if floor := h.Floor(); floor <= 0 || floor > time.Minute {
+		t.Errorf("Floor = %v after a quick hash", floor)
+	}
+}
+
 func TestUnreadableHashesMatchNothing(t *testing.T) {
 	t.Parallel()
 	const salt, tag = "c29tZXNhbHRzb21lc2FsdA", "MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI"
