@@ -89,7 +89,7 @@ func NewTokens(cfg TokenConfig) (*Tokens, error) {
 	}
 	t := &Tokens{
 		issuer: cfg.Issuer,
-		ttl:    cfg.TTL,
+		ttl:    cfg.TTL.Truncate(time.Second),
 		clock:  cfg.Clock,
 		keys:   make(map[string]signingKey),
 		validator: jwt.NewValidator(
@@ -109,6 +109,9 @@ func NewTokens(cfg TokenConfig) (*Tokens, error) {
 	return t, nil
 }
 
+// TTL is how long a token is good from when it is issued, in whole seconds.
+func (t *Tokens) TTL() time.Duration { return t.ttl }
+
 // Issue signs a token for a session of an account and returns it with its
 // expiry, in whole seconds.
 func (t *Tokens) Issue(kind Kind, subject, sessionID string) (token Secret, expires time.Time, err error) {
@@ -116,7 +119,7 @@ func (t *Tokens) Issue(kind Kind, subject, sessionID string) (token Secret, expi
 		return "", time.Time{}, errors.New("authn: a token needs a kind, a subject and a session in visible ASCII")
 	}
 	now := t.clock().Truncate(time.Second).UTC()
-	expires = now.Add(t.ttl.Truncate(time.Second))
+	expires = now.Add(t.ttl)
 	signed := t.signer.header + base64.RawURLEncoding.EncodeToString(t.payload(kind, subject, sessionID, now, expires))
 	signature, err := t.method.Sign(signed, t.signer.sign)
 	if err != nil {

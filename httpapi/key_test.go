@@ -98,7 +98,7 @@ func TestCase_AK_02_RightsWithinTheCreators(t *testing.T) {
 		`"rateLimitMax":1000000000`, `"remaining":1000000000`, `"allowed_routes":["/*"]`, `"status":"active"`, `"id":"key_1"`, `"key":"um_x"`,
 		`"limits":[{"meter":"conversations","window":"day","limit":-1}]`, `"limits":[{"meter":"conversations","window":"day"}]`,
 		`"limits":[{"meter":"conversations","window":"year","limit":1}]`, `"limits":[{"meter":"conversations","window":"day","limit":1,"used":0}]`,
-		`"rate_limit":"fast"`, `"allowed_ips":["everywhere"]`,
+		`"rate_limit":"fast"`, `"allowed_ips":["everywhere"]`, `"expires_at":"0001-01-01T00:00:00Z"`, `"expires_at":"9999-12-31T23:59:59-12:00"`,
 	} {
 		w.call("POST", "/auth/me/keys", alice, `{"name":"k",`+extra+`}`).want(422, "validation_failed")
 	}

@@ -22,13 +22,15 @@ type Session struct {
 }
 
 func (a *API) session(g authn.Grant, u store.User) Session {
-	now := a.cfg.Clock()
+	session := secondsUntil(g.RefreshExpiresAt, a.cfg.Clock())
 	return Session{
-		AccessToken:      g.AccessToken.Reveal(),
-		TokenType:        "Bearer",
-		ExpiresIn:        secondsUntil(g.ExpiresAt, now),
+		AccessToken: g.AccessToken.Reveal(),
+		TokenType:   "Bearer",
+		// The lifetime as it was given, not what is left of it in the fraction of
+		// a second that the answer took; a token is worth nothing after its session.
+		ExpiresIn:        min(int64(a.cfg.Tokens.TTL()/time.Second), session),
 		RefreshToken:     g.RefreshToken.Reveal(),
-		RefreshExpiresIn: secondsUntil(g.RefreshExpiresAt, now),
+		RefreshExpiresIn: session,
 		SessionID:        g.Session.ID,
 		Kind:             authn.KindUser,
 		User:             a.user(u),

@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"net/http"
 	"testing"
+	"time"
 )
 
 func TestSessions(t *testing.T) {
@@ -28,6 +29,31 @@ func TestSessions(t *testing.T) {
 	third := w.login("alice")
 	w.call("POST", "/auth/me/sessions/"+third.session+"/delete", second.access, `{}`).want(204, "")
 	w.call("GET", "/auth/me", third.access, "").want(401, "invalid_token")
+}
+
+// expires_in is the lifetime that was given, whatever part of a second the
+// answer comes in, and never longer than the session.
+func TestSession_ExpiresIn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{})
+	w.advance(900 * time.Millisecond)
+	answer := w.call("POST", "/auth/register", "", `{"username":"alice","email":"alice@example.com","password":"`+password+`"}`).want(201, "")
+	for i, step := range []struct {
+		after           time.Duration
+		access, refresh float64
+	}{
+		{0, 600, 14 * 86400},
+		{13 * 24 * time.Hour, 600, 14 * 86400},
+		{13 * 24 * time.Hour, 600, 4 * 86400},
+		{4*24*time.Hour - 5*time.Minute, 300, 300}, // thirty days end every session
+	} {
+		if w.advance(step.after); i > 0 {
+			answer = w.call("POST", "/auth/refresh", "", `{"refresh_token":"`+answer.text("refresh_token")+`"}`).want(200, "")
+		}
+		if got := answer.json(); got["expires_in"] != step.access || got["refresh_expires_in"] != step.refresh {
+			t.Errorf("step %d: expires_in %v, refresh_expires_in %v; want %v, %v", i, got["expires_in"], got["refresh_expires_in"], step.access, step.refresh)
+		}
+	}
 }
 
 func TestCase_RT_07_LogoutEndsThatSession(t *testing.T) {
