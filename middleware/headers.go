@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -32,16 +33,17 @@ type HeadersConfig struct {
 // Content-Security-Policy and, over https, Strict-Transport-Security. A handler
 // overrides any of them by setting it, or deletes it.
 func SecurityHeaders(h HeadersConfig) func(http.Handler) http.Handler {
-	policy := cmp.Or(h.ContentSecurityPolicy, APIContentSecurityPolicy)
+	names := [...]string{"X-Content-Type-Options", "Referrer-Policy", "Cross-Origin-Opener-Policy", "Content-Security-Policy"}
+	fixed := []string{"nosniff", "no-referrer", "same-origin", cmp.Or(h.ContentSecurityPolicy, APIContentSecurityPolicy)}
 	maxAge := cmp.Or(h.HSTSMaxAge, 365*24*time.Hour)
 	hsts := fmt.Sprintf("max-age=%d; includeSubDomains", int64(maxAge.Seconds()))
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			header := w.Header()
-			header.Set("X-Content-Type-Options", "nosniff")
-			header.Set("Referrer-Policy", "no-referrer")
-			header.Set("Cross-Origin-Opener-Policy", "same-origin")
-			header.Set("Content-Security-Policy", policy)
+			values := slices.Clone(fixed) // one allocation; a handler may write to its own copy
+			for i, name := range names {
+				header[name] = values[i : i+1 : i+1]
+			}
 			if maxAge > 0 && (h.HTTPS || r.TLS != nil) {
 				header.Set("Strict-Transport-Security", hsts)
 			}

@@ -35,6 +35,8 @@ type RateLimitConfig struct {
 
 	// Clock is what buckets fill by; nil means time.Now.
 	Clock func() time.Time
+
+	policy string // RateLimit-Policy of Rate, made once
 }
 
 // RateLimitByIP limits how fast requests come from one address: IPv4 as it is,
@@ -89,6 +91,7 @@ func (cfg RateLimitConfig) limit(constructor, space string, bucket func(*RateLim
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
+	cfg.policy = policyOf(cfg.Rate)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			key, rate, ok := bucket(&cfg, r)
@@ -115,7 +118,12 @@ func (cfg *RateLimitConfig) spend(w http.ResponseWriter, r *http.Request, key ra
 		cfg.Logger.LogAttrs(r.Context(), slog.LevelError, "the rate limiter does not answer", slog.Any("error", err))
 		return store.Unavailable(err)
 	}
-	setLimit(w.Header(), d.Item(requestsPolicy))
+	policy := cfg.policy
+	if rate != cfg.Rate {
+		policy = policyOf(rate)
+	}
+	setMember(w.Header(), policyField, policy)
+	setMember(w.Header(), limitField, ratelimit.LimitField(d.Item(requestsPolicy)))
 	if d.Allowed {
 		return nil
 	}
@@ -124,4 +132,8 @@ func (cfg *RateLimitConfig) spend(w http.ResponseWriter, r *http.Request, key ra
 		Detail:     "Requests come too fast. Wait as long as Retry-After says.",
 		RetryAfter: d.RetryAfter,
 	}
+}
+
+func policyOf(rate ratelimit.Rate) string {
+	return ratelimit.PolicyField(ratelimit.Item{Policy: requestsPolicy, Quota: int64(rate.Burst), Window: rate.Window()})
 }

@@ -11,6 +11,10 @@ import (
 // maxRequestID is the longest incoming request id that is kept.
 const maxRequestID = 128
 
+// requestIDField is the header in the form in which http.Header keeps it, which
+// saves making it on each request.
+var requestIDField = http.CanonicalHeaderKey(problem.RequestIDHeader)
+
 // AssignRequestID gives every request an id: a well-formed incoming X-Request-ID
 // is kept, so that a proxy's id runs through all logs; any other is replaced
 // by a new one. The id stands on the answer before next runs. Read it with
@@ -28,7 +32,7 @@ func AssignRequestID() func(http.Handler) http.Handler {
 			}
 			r, x := withExchange(r)
 			x.setRequestID(id)
-			w.Header().Set(problem.RequestIDHeader, id)
+			w.Header()[requestIDField] = []string{id}
 			next.ServeHTTP(w, r)
 		})
 	}
@@ -43,7 +47,7 @@ func RequestID(ctx context.Context) string {
 }
 
 func incomingRequestID(h http.Header) string {
-	values := h.Values(problem.RequestIDHeader)
+	values := h[requestIDField]
 	if len(values) != 1 || !isRequestID(values[0]) {
 		return ""
 	}
