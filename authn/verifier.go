@@ -133,8 +133,9 @@ func (v *Verifier) remembered(s *shard, hash uint64, credential string, now time
 	}
 	for _, cache := range [...]*lru.Cache[uint64, *verdict]{s.good, s.bad} {
 		// The index is a keyed hash that nobody outside can aim at; the
-		// comparison makes a chance collision a miss.
-		if d, ok := cache.Get(hash); ok && d.credential == credential && d.holds(now, v.cfg.Versions) {
+		// comparison makes a chance collision a miss. Peek moves nothing: a
+		// verdict in use is made anew every TTL, and is the latest then.
+		if d, ok := cache.Peek(hash); ok && d.credential == credential && d.holds(now, v.cfg.Versions) {
 			return d
 		}
 	}
@@ -162,6 +163,10 @@ func (v *Verifier) answer(d *verdict, ip netip.Addr, now time.Time) (*Principal,
 // lead makes the verdict for everybody aboard and remembers it.
 func (v *Verifier) lead(ctx context.Context, s *shard, f *flight, now time.Time) (*verdict, error) {
 	defer s.land(f)
+	if d := v.remembered(s, f.hash, f.credential, now); d != nil {
+		f.verdict = d // another flight landed after this caller had looked
+		return d, nil
+	}
 	d, err := v.examine(ctx, f.credential, now)
 	if err != nil {
 		err = unavailable(err)
