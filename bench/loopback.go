@@ -1,0 +1,87 @@
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+
+	"github.com/usermgmt/usermgmt/authn"
+)
+
+// The servers whose requests a second are compared.
+const (
+	LoopbackBare     = "net/http alone"
+	LoopbackKey      = "Wrap(mux(Protect())): API key"
+	LoopbackEdDSA    = "Wrap(mux(Protect())): EdDSA token"
+	LoopbackGuardian = "go-guardian: cached EdDSA token"
+	LoopbackJWTAuth  = "jwtauth: HS256 verified each time"
+)
+
+// Server answers on a loopback address.
+type Server struct {
+	Name    string
+	server  *http.Server
+	address string
+	request []byte // what a client sends
+	ended   chan error
+}
+
+// Servers starts the servers to compare, of one user. Each must be closed.
+func (h *House) Servers(p *People) (servers []*Server, err error) {
+	reply := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"reply":"ok"}`) // a client that is gone needs no answer
+	})
+	peer, err := guardian(p.EdDSA[:1], reply)
+	if err != nil {
+		return nil, err
+	}
+	secret := h.ring.Newest(authn.PurposeHS256).Secret()
+	for _, s := range []struct {
+		name       string
+		handler    http.Handler
+		credential string
+	}{
+		{LoopbackBare, reply, apiKeyHeader + ": " + p.Keys[0]},
+		{LoopbackKey, h.protected(reply), apiKeyHeader + ": " + p.Keys[0]},
+		{LoopbackEdDSA, h.protected(reply), bearerHeader + ": " + p.EdDSA[0]},
+		{LoopbackGuardian, peer, bearerHeader + ": " + p.EdDSA[0]},
+		{LoopbackJWTAuth, chiJWTAuth(secret, reply), bearerHeader + ": " + p.HS256[0]},
+	} {
+		started, err := serve(s.name, s.handler, s.credential)
+		if err != nil {
+			for _, s := range servers {
+				err = errors.Join(err, s.Close())
+			}
+			return nil, err
+		}
+		servers = append(servers, started)
+	}
+	return servers, nil
+}
+
+func serve(name string, handler http.Handler, credential string) (*Server, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		Name:    name,
+		server:  &http.Server{Handler: handler},
+		address: listener.Addr().String(),
+		request: fmt.Appendf(nil, "POST /v1/chat HTTP/1.1\r\nHost: %s\r\n%s\r\nContent-Length: 0\r\n\r\n", listener.Addr(), credential),
+		ended:   make(chan error, 1),
+	}
+	go func() { s.ended <- s.server.Serve(listener) }()
+	return s, nil
+}
+
+// Close ends the server.
+func (s *Server) Close() error {
+	err := s.server.Close()
+	if ended := <-s.ended; !errors.Is(ended, http.ErrServerClosed) {
+		err = errors.Join(err, ended)
+	}
+	return err
+}
