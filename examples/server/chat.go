@@ -31,6 +31,7 @@ type turn struct {
 }
 
 func (c chat) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
 	in, err := readChat(w, r)
 	if err != nil {
 		usermgmt.WriteError(w, r, err)

@@ -97,8 +97,10 @@ func serve(ctx context.Context, mgr *usermgmt.Manager, listener net.Listener, lo
 	logger.Info("draining")
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainFor)
 	defer cancel()
-	if err := srv.Shutdown(drain); err != nil {
-		return errors.Join(err, srv.Close())
+	err := srv.Shutdown(drain)
+	if errors.Is(err, context.DeadlineExceeded) {
+		logger.Warn("requests that are still under way are cut off", "after", drainFor)
+		err = srv.Close()
 	}
-	return nil
+	return err
 }

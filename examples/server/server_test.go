@@ -201,6 +201,9 @@ func TestChatStreamsEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
+	if got := res.Header.Get("Cache-Control"); got != "no-store" {
+		t.Errorf("Cache-Control is %q: an answer of one's own is kept by nobody", got)
+	}
 	var lines []string
 	for scanner := bufio.NewScanner(res.Body); scanner.Scan(); {
 		if scanner.Text() != "" {
@@ -271,6 +274,26 @@ func TestSIGTERMUnderLoadLosesNoAcknowledgedLog(t *testing.T) {
 		}
 	}
 	t.Logf("%d acknowledged, %d stored", len(acknowledged), len(stored))
+}
+
+// A client that never finishes its request does not make the end a failure.
+func TestSIGTERMCutsOffWhoeverHangs(t *testing.T) {
+	t.Parallel()
+	p := start(t, t.TempDir())
+	conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	request := "POST /auth/login HTTP/1.1\r\nHost: example.com\r\nContent-Type: application/json\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n"
+	if _, err := io.WriteString(conn, request); err != nil {
+		t.Fatal(err)
+	}
+	// The server asks for the body when a handler waits for it.
+	if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
+		t.Fatalf("%q, %v", line, err)
+	}
+	p.terminate()
 }
 
 // Whatever is wrong with a setting is said in one line, and nothing is made.
