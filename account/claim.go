@@ -2,8 +2,9 @@ package account
 
 import (
 	"context"
-	"encoding/hex"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 	"time"
@@ -206,11 +207,17 @@ func signInName(name string) (kind store.IdentifierKind, value string, ok bool) 
 	return store.IdentifierUsername, username, true
 }
 
+// nameCounters is how many counters the failures of unknown names share, so that
+// no flood of names fills the database. It takes ten times as many attempts in
+// one window to lock them all.
+const nameCounters = 1 << 18
+
 // nameCounter is what the failures of an unknown name are counted under: the
-// name itself is nothing to keep.
+// name itself is nothing to keep. Which names share a counter cannot be told
+// without the key.
 func (u *Users) nameCounter(name string) string {
 	mac := u.cfg.Keyring.Newest(authn.PurposeSignInName).MAC([]byte(name))
-	return "name:" + hex.EncodeToString(mac[:])
+	return fmt.Sprintf("name:%05x", binary.BigEndian.Uint32(mac[:])%nameCounters)
 }
 
 // deviceOf is the address that stands for a device: an IPv6 host has its whole

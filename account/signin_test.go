@@ -381,3 +381,41 @@ func TestADatabaseThatIsAway(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// counted notes what failures are counted under.
+type counted struct {
+	store.Store
+	keys map[string]bool
+}
+
+func (c counted) SignInAttempt(ctx context.Context, key string, rule store.SignInRule, now time.Time) (store.SignInFailures, error) {
+	c.keys[key] = true
+	return c.Store.SignInAttempt(ctx, key, rule, now)
+}
+
+// However many names are tried, their counters are 262,144 at the most: five
+// hexadecimal digits that begin with 0 to 3.
+func TestAFloodOfUnknownNamesIsCountedInABoundedTable(t *testing.T) {
+	t.Parallel()
+	seen := counted{keys: map[string]bool{}}
+	h := newHouse(t, func(cfg *account.Config) {
+		seen.Store = cfg.Store
+		cfg.Store = seen
+	})
+	const names = 300
+	for i := range names {
+		_, _, err := h.SignIn(t.Context(), fmt.Sprintf("stranger%d", i), "wrong", away)
+		if !errors.Is(err, store.ErrInvalidCredentials) {
+			t.Fatal(err)
+		}
+	}
+	for key := range seen.keys {
+		n, ok := strings.CutPrefix(key, "name:")
+		if !ok || len(n) != 5 || n[0] > '3' {
+			t.Fatalf("a failure is counted under %q", key)
+		}
+	}
+	if len(seen.keys) < names-5 {
+		t.Errorf("%d names share %d counters", names, len(seen.keys))
+	}
+}
