@@ -103,6 +103,32 @@ func TestNotFound(t *testing.T) {
 			}
 		})
 	}
+	// Other routers set no pattern: what they answer is theirs all the same.
+	for name, own := range map[string]http.HandlerFunc{
+		"words of its own": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no such item", http.StatusNotFound) },
+		"nothing": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+			w.WriteHeader(http.StatusNotFound)
+		},
+		"a flushed header": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+			w.WriteHeader(http.StatusNotFound)
+			_ = http.NewResponseController(w).Flush()
+		},
+		"a copied body": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = io.Copy(w, strings.NewReader("copied"))
+		},
+	} {
+		t.Run("a handler without a pattern answers "+name, func(t *testing.T) {
+			t.Parallel()
+			w := serve(middleware.NotFound()(own), httptest.NewRequest("GET", "/", nil))
+			if w.Code != http.StatusNotFound || strings.Contains(w.Body.String(), "not_found") {
+				t.Errorf("status %d, body %q", w.Code, w.Body)
+			}
+		})
+	}
 	t.Run("a mux below a mux", func(t *testing.T) {
 		t.Parallel()
 		outer := http.NewServeMux()
