@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/usermgmt/usermgmt/internal/change"
 	"github.com/usermgmt/usermgmt/internal/groupcommit"
 	"github.com/usermgmt/usermgmt/internal/ids"
 	"github.com/usermgmt/usermgmt/store"
@@ -77,6 +78,9 @@ func New(cfg Config) *Log {
 // A message that is not well-formed or has more than MaxSize bytes is
 // ErrValidation, and an id that another user's message has is ErrConflict.
 func (l *Log) Append(ctx context.Context, m store.Message) (store.Message, error) {
+	if err := change.OutsideHook(ctx); err != nil {
+		return m, err
+	}
 	m.ID = cmp.Or(m.ID, ids.New(ids.Message))
 	m.ConversationID = cmp.Or(m.ConversationID, m.ID)
 	m.Status = cmp.Or(m.Status, "ok")

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/usermgmt/usermgmt/authn"
+	"github.com/usermgmt/usermgmt/internal/change"
 	"github.com/usermgmt/usermgmt/internal/ids"
 	"github.com/usermgmt/usermgmt/store"
 )
@@ -25,6 +26,9 @@ const (
 // range, is ErrValidation. Other kinds of account than users are
 // ErrInvalidToken. A cancelled ctx ends the call as long as nothing is held.
 func (s *Service) Reserve(ctx context.Context, p authn.Principal, meter string, amount int64, ttl time.Duration) (store.Reservation, []store.CounterState, error) {
+	if err := change.OutsideHook(ctx); err != nil {
+		return store.Reservation{}, nil, err
+	}
 	if err := s.admissible(p, meter, amount, ttl); err != nil {
 		return store.Reservation{}, nil, err
 	}
@@ -46,7 +50,7 @@ func (s *Service) Reserve(ctx context.Context, p authn.Principal, meter string, 
 	case err != nil:
 		return store.Reservation{}, nil, verdict(ctx, err)
 	case result.Refused >= 0:
-		return store.Reservation{}, result.Counters, refusal(result.Counters[result.Refused], now)
+		return store.Reservation{}, result.Counters, refusal(result.Counters[result.Refused], amount, now)
 	default:
 		return result.Reservation, result.Counters, nil
 	}
@@ -81,10 +85,17 @@ func validTTL(ttl time.Duration) error {
 }
 
 // refusal is the error for a limit that does not admit an amount.
-func refusal(c store.CounterState, now time.Time) error {
+func refusal(c store.CounterState, amount int64, now time.Time) error {
+	detail := "The limit of this " + string(c.Window) + " is used up. Wait for the next one."
+	switch {
+	case amount > c.Limit && c.Limit > 0:
+		detail = "The amount is more than any " + string(c.Window) + " admits. Ask for less."
+	case c.Remaining() > 0:
+		detail = "The amount is more than is left of this " + string(c.Window) + ". Ask for less, or wait for the next one."
+	}
 	return &store.Error{
 		Code:       store.ErrQuotaExceeded,
-		Detail:     "The limit of this " + string(c.Window) + " is used up. Wait for the next one.",
+		Detail:     detail,
 		RetryAfter: c.End.Sub(now),
 		Quota: &store.QuotaRefusal{
 			Meter:     c.Meter,
@@ -114,6 +125,9 @@ func (s *Service) Release(ctx context.Context, id string) (store.Reservation, er
 }
 
 func (s *Service) end(ctx context.Context, ending store.Settle) (store.Reservation, error) {
+	if err := change.OutsideHook(ctx); err != nil {
+		return store.Reservation{}, err
+	}
 	if !ids.Is(ids.Reservation, ending.ID) {
 		return store.Reservation{}, errNoReservation()
 	}
@@ -126,6 +140,9 @@ func (s *Service) end(ctx context.Context, ending store.Settle) (store.Reservati
 // it. A lease that has ended, or whose deadline has passed, is returned as it
 // is; an unknown one is ErrNotFound.
 func (s *Service) Extend(ctx context.Context, id string, ttl time.Duration) (store.Reservation, error) {
+	if err := change.OutsideHook(ctx); err != nil {
+		return store.Reservation{}, err
+	}
 	if err := validTTL(ttl); err != nil {
 		return store.Reservation{}, err
 	}

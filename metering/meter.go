@@ -22,6 +22,12 @@ type Meter struct {
 	Name string
 }
 
+// ValidateMeters reports every fault of the meters a host declares, by index.
+func ValidateMeters(declared []Meter) error {
+	_, err := meterNames(declared)
+	return err
+}
+
 // meterNames returns the names of all meters, built in and declared.
 func meterNames(declared []Meter) ([]string, error) {
 	names := []string{Conversations}
@@ -30,7 +36,9 @@ func meterNames(declared []Meter) ([]string, error) {
 		switch {
 		case !validMeterName(m.Name):
 			faults = append(faults, fmt.Errorf("Meters[%d].Name must be 1 to 32 of a-z, 0-9, _ and -, the first a letter", i))
-		case m.Name == Credits || slices.Contains(names, m.Name):
+		case m.Name == Credits || m.Name == Conversations:
+			faults = append(faults, fmt.Errorf("Meters[%d].Name is that of a built-in meter", i))
+		case slices.Contains(names, m.Name):
 			faults = append(faults, fmt.Errorf("Meters[%d].Name is taken by another meter", i))
 		default:
 			names = append(names, m.Name)

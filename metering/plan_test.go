@@ -115,7 +115,7 @@ func TestNewReportsEveryFault(t *testing.T) {
 		t.Fatal("New took it")
 	}
 	for _, field := range []string{
-		"Meters[1].Name must", "Meters[2].Name is taken", "Meters[3].Name is taken", "Meters[4].Name must",
+		"Meters[1].Name must", "Meters[2].Name is taken", "Meters[3].Name is that of a built-in meter", "Meters[4].Name must",
 		"DefaultPlan.ID", "DefaultPlan.RateLimit", "DefaultPlan.OnInterrupt", "DefaultPlan.MessageRetention",
 		"Limits[0] must name a meter", "Limits[0] must have the window", "Limits[0] must have a limit",
 	} {

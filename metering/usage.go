@@ -4,12 +4,16 @@ import (
 	"context"
 
 	"github.com/usermgmt/usermgmt/authn"
+	"github.com/usermgmt/usermgmt/internal/change"
 	"github.com/usermgmt/usermgmt/store"
 )
 
 // Count counts units after the fact, whatever the limits say; later decisions
 // see them. 0 counts nothing. It is durable when Count returns.
 func (s *Service) Count(ctx context.Context, p authn.Principal, meter string, amount int64) error {
+	if err := change.OutsideHook(ctx); err != nil {
+		return err
+	}
 	if err := isUser(p); err != nil {
 		return err
 	}

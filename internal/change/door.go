@@ -46,6 +46,15 @@ func (d *Door) Close() { d.closed.Store(true) }
 
 type insideHook struct{}
 
+// OutsideHook answers ErrConflict when ctx is that of a hook. Whatever needs the
+// write connection asks it first: it would wait for the hook that waits for it.
+func OutsideHook(ctx context.Context) error {
+	if ctx.Value(insideHook{}) == nil {
+		return nil
+	}
+	return store.Errorf(store.ErrConflict, "This cannot be called from inside OnChange. Use the Queries it is given.")
+}
+
 // Do runs fn in one transaction. fn changes what it has to through q and
 // describes it in c, whose Actor and At are set already; when it leaves
 // c.Action empty, nothing was changed and nothing is recorded. After fn come the
@@ -54,13 +63,13 @@ type insideHook struct{}
 // that it affects will be used again by a request that begins afterwards.
 //
 // fn may run again when the database asks for that. A call from inside the hook
-// is ErrConflict: there is one write connection, and it would wait for itself.
+// is ErrConflict, as OutsideHook says.
 func (d *Door) Do(ctx context.Context, actor store.Actor, fn func(ctx context.Context, q store.Queries, c *store.Change) error) error {
 	if d.closed.Load() {
 		return store.ErrClosed
 	}
-	if ctx.Value(insideHook{}) != nil {
-		return store.Errorf(store.ErrConflict, "A change cannot be made from inside OnChange. Use the Queries it is given.")
+	if err := OutsideHook(ctx); err != nil {
+		return err
 	}
 	at := d.cfg.Clock().UTC().Truncate(time.Microsecond)
 	var done store.Change
