@@ -50,6 +50,7 @@ type Queries struct {
 var (
 	_ store.Queries      = (*Queries)(nil)
 	_ store.MessageStore = (*Queries)(nil)
+	_ store.Execer       = (*Queries)(nil)
 )
 
 // New makes Queries that run where run says.
@@ -93,6 +94,11 @@ func get[T any](ctx context.Context, q *Queries, scan func(scanner) (T, error), 
 // change writes with one statement and returns the number of rows.
 func (q *Queries) change(ctx context.Context, query string, args ...any) (int64, error) {
 	return write(ctx, q, func(c Conn) (int64, error) { return exec(ctx, c, query, args...) })
+}
+
+// Exec runs a statement of the host's own.
+func (q *Queries) Exec(ctx context.Context, query string, args ...any) (rows int64, err error) {
+	return q.change(ctx, query, args...)
 }
 
 // insert adds one row. The statement does nothing when the row exists, which is
