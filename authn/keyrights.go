@@ -42,6 +42,9 @@ func rightsOf(ctx context.Context, q store.Queries, creator Principal, now time.
 	if creator.Kind != KindUser || !creator.HasScope(ScopeKeysManage) {
 		return keyRights{}, store.Errorf(store.ErrForbidden, "The credential may not manage keys.")
 	}
+	if _, err := q.UserGet(ctx, creator.Subject); err != nil {
+		return keyRights{}, err
+	}
 	if creator.KeyID == "" {
 		return tokenRights(ctx, q, creator.SessionID, now)
 	}

@@ -81,7 +81,7 @@ func NewKeys(cfg KeysConfig) *Keys {
 	return &Keys{cfg: cfg, scopes: scopes}
 }
 
-// Create makes a key for the creator and returns it with its secret, which is
+// Create makes a key for the creator, who is its owner, and returns it with its secret, which is
 // shown this once. A field that is not valid is ErrValidation, a right that
 // the creator lacks ErrForbidden, more than MaxKeys keys ErrConflict. A key with
 // ScopeKeysManage by a session whose password was given more than ten minutes

@@ -111,6 +111,10 @@ func (m *memStore) setHook(hook func(context.Context) error) {
 	m.onLook = hook
 }
 
+func (m *memStore) UserGet(_ context.Context, id string) (store.User, error) {
+	return find(m, m.users, id)
+}
+
 func (m *memStore) SessionInsert(_ context.Context, s store.Session) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -85,6 +85,12 @@ func (p Principal) Actor(ip, requestID string) store.Actor {
 	}
 }
 
+// PrincipalOf is how a user appears to a handler after a sign-in, without a
+// session: as a host names a user that it acts for.
+func PrincipalOf(u store.User) Principal {
+	return Principal{Subject: u.ID, Kind: KindUser, Username: u.Username, Plan: u.Plan, Zone: u.Zone, AllScopes: true}
+}
+
 type contextKey struct{}
 
 // NewContext returns a context that carries p. The principal must not change
