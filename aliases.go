@@ -7,6 +7,7 @@ import (
 	"github.com/usermgmt/usermgmt/authn"
 	"github.com/usermgmt/usermgmt/metering"
 	"github.com/usermgmt/usermgmt/middleware"
+	"github.com/usermgmt/usermgmt/ratelimit"
 	"github.com/usermgmt/usermgmt/store"
 )
 
@@ -18,6 +19,20 @@ type (
 	User = store.User
 	// Message is one exchange of a conversation log.
 	Message = store.Message
+	// Actor is who does an audited thing: System, or the account that asked.
+	Actor = store.Actor
+	// Origin is from where somebody signs in.
+	Origin = authn.Origin
+	// NewKey is what an API key is made from.
+	NewKey = authn.NewKey
+	// Limit is the most units of a meter in a window.
+	Limit = store.Limit
+	// Rate is how fast requests are taken.
+	Rate = ratelimit.Rate
+	// Page asks for one page of a list.
+	Page = store.Page
+	// MessageFilter selects conversation logs.
+	MessageFilter = store.MessageFilter
 	// Registration is what a new account is made from.
 	Registration = account.Registration
 	// Meter is something the host counts.
@@ -34,6 +49,17 @@ type (
 
 // Unlimited as a limit means that a meter only counts.
 const Unlimited = store.Unlimited
+
+// KindUser is the kind of a user's Principal.
+const KindUser = authn.KindUser
+
+// System is the Actor of what a host does by itself.
+func System() Actor { return store.System() }
+
+// PrincipalOf is how a user appears to a handler after a sign-in. A host that
+// acts for a user outside of a request (a job that is metered, a key that it
+// makes) names the user so.
+func PrincipalOf(u User) Principal { return authn.PrincipalOf(u) }
 
 // FromContext returns the caller of the request that ctx belongs to, and
 // whether there is one. Behind Protect there always is.

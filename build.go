@@ -55,7 +55,7 @@ func (c Config) storeDriver() (store.StoreDriver, error) {
 			}
 		}
 	}
-	return nil, fmt.Errorf("usermgmt: DatabaseURL (USERMGMT_DATABASE_URL) has a scheme that no driver serves: use sqlite:<path>, or pass the scheme's driver to FromEnv")
+	return nil, store.ErrUnsupported
 }
 
 // build makes the rooms from the bottom up.

@@ -18,6 +18,7 @@ import (
 	"github.com/usermgmt/usermgmt/middleware"
 	"github.com/usermgmt/usermgmt/ratelimit"
 	"github.com/usermgmt/usermgmt/store"
+	"github.com/usermgmt/usermgmt/store/sqlite"
 )
 
 // The environments. Outside Development, New refuses secrets that are missing
@@ -36,8 +37,8 @@ type Config struct {
 	// Development.
 	Environment string `env:"USERMGMT_ENV"`
 
-	// Listen is the address the bundled server listens on; the library does not
-	// use it. Empty means 127.0.0.1:8080.
+	// Listen is the address a server is to listen on. The library does not use
+	// it; FromEnv fills it in. Empty means 127.0.0.1:8080.
 	Listen string `env:"USERMGMT_LISTEN"`
 
 	// BaseURL is the origin clients reach the service under. It is the issuer
@@ -136,8 +137,9 @@ type Config struct {
 	// made at the first start.
 	DefaultPlan string `env:"USERMGMT_DEFAULT_PLAN"`
 
-	// DailyConversations is the default plan's limit: 0 admits none, Unlimited
-	// admits all. Nil means 100. A plan that was edited keeps its own.
+	// DailyConversations is the default plan's limit, such as new(int64(50)): 0
+	// admits none, Unlimited admits all. Nil means 100. A plan that was edited
+	// keeps its own.
 	DailyConversations *int64 `env:"USERMGMT_DAILY_CONVERSATIONS"`
 
 	// Meters are what the host counts beside "conversations" and "credits".
@@ -147,8 +149,8 @@ type Config struct {
 	// that cross-origin calls are refused by the browser.
 	CORSOrigins []string `env:"USERMGMT_CORS_ORIGINS"`
 
-	// KeyPrefix begins every API key, in front of an underscore. Empty means
-	// "um".
+	// KeyPrefix begins every API key, in front of an underscore: 1 to 16 of a-z
+	// and 0-9, the first a letter. Empty means "um".
 	KeyPrefix string
 
 	// Scopes are the host's own scopes, which its users may give to their keys.
@@ -170,9 +172,11 @@ type Config struct {
 	CloseTimeout time.Duration
 
 	// OnChange is called inside the transaction of each change, so that a host
-	// can keep rows of its own in step. An error refuses the change. It must
-	// use only the Queries it is given: a Manager's own mutation called inside
-	// it is an error. Nil means none.
+	// can keep rows of its own in step (store.Execer) or refuse the change: an
+	// *Error is what the client sees, any other error is an internal one. It
+	// must be quick and use only the Queries it is given: there is one write
+	// connection, so a Manager's own mutation called inside it is an error. Nil
+	// means none.
 	OnChange func(ctx context.Context, q store.Queries, c store.Change) error
 
 	// Logger receives the log. Nil discards.
@@ -182,13 +186,16 @@ type Config struct {
 	Clock func() time.Time
 }
 
+// defaultListen is where the bundled server listens, for this machine alone.
+const defaultListen = "127.0.0.1:8080"
+
 // defaultRate is what one principal may do when nobody says otherwise.
 var defaultRate = ratelimit.Rate{PerSecond: 50, Burst: 200}
 
 // withDefaults returns a copy in which every field has its value.
 func (c Config) withDefaults() Config {
 	c.Environment = cmp.Or(c.Environment, Development)
-	c.Listen = cmp.Or(c.Listen, "127.0.0.1:8080")
+	c.Listen = cmp.Or(c.Listen, defaultListen)
 	c.BaseURL = strings.TrimSuffix(cmp.Or(c.BaseURL, "http://127.0.0.1:8080"), "/")
 	c.DatabaseURL = cmp.Or(c.DatabaseURL, "sqlite:usermgmt.db")
 	c.PasswordHash = cmp.Or(c.PasswordHash, "bcrypt")
@@ -232,14 +239,27 @@ func (f *faults) check(ok bool, field, rule string, args ...any) {
 // expects the defaults to be filled in.
 func (c Config) validate() error {
 	var f faults
-	f.check(slices.Contains([]string{Development, Staging, Production}, c.Environment),
-		"Environment (USERMGMT_ENV)", "must be %s, %s or %s", Development, Staging, Production)
+	known := slices.Contains([]string{Development, Staging, Production}, c.Environment)
+	f.check(known, "Environment (USERMGMT_ENV)", "must be %s, %s or %s", Development, Staging, Production)
+	c.validateStore(&f)
 	c.validateAddresses(&f)
 	c.validatePeople(&f)
 	c.validateTokens(&f)
 	c.validateLimits(&f)
-	c.validateSecrets(&f)
+	c.validateSecrets(&f, known && c.Environment != Development)
 	return errors.Join(f...)
+}
+
+func (c Config) validateStore(f *faults) {
+	if c.Store != nil {
+		return
+	}
+	driver, err := c.storeDriver()
+	f.check(err == nil, "DatabaseURL (USERMGMT_DATABASE_URL)", "must be sqlite:<path>, or of a scheme whose driver was passed to FromEnv")
+	if driver == store.StoreDriver(sqlite.Driver) {
+		_, err := sqlite.Path(c.DatabaseURL)
+		f.check(err == nil, "DatabaseURL (USERMGMT_DATABASE_URL)", "must be sqlite: and the path of a file, such as sqlite:usermgmt.db, without parameters")
+	}
 }
 
 func (c Config) validateAddresses(f *faults) {
@@ -281,7 +301,7 @@ func (c Config) validateTokens(f *faults) {
 		"RefreshAbsoluteTTL (USERMGMT_REFRESH_ABSOLUTE_TTL)", "must be at least RefreshTokenTTL")
 	f.check(c.TokenAlgorithm == "EdDSA" || c.TokenAlgorithm == "HS256",
 		"TokenAlgorithm (USERMGMT_TOKEN_ALGORITHM)", "must be EdDSA or HS256")
-	f.check(authn.ValidKeyBrand(c.KeyPrefix), "KeyPrefix", "must be 2 to 10 letters a-z or digits, the first a letter")
+	f.check(authn.ValidKeyBrand(c.KeyPrefix), "KeyPrefix", "must be 1 to 16 of a-z and 0-9, the first a letter")
 	for i, scope := range c.Scopes {
 		f.check(validScope(scope) && !slices.Contains(authn.BuiltinScopes(), scope),
 			fmt.Sprintf("Scopes[%d]", i), "must be 1 to 64 of a-z 0-9 . _ : - and none of the built-in scopes")
@@ -305,18 +325,20 @@ func (c Config) validateLimits(f *faults) {
 	}
 	f.check(metering.ValidPlanID(c.DefaultPlan),
 		"DefaultPlan (USERMGMT_DEFAULT_PLAN)", "must be 1 to 64 of a-z 0-9 -, first and last a letter or digit")
+	if err := metering.ValidateMeters(c.Meters); err != nil {
+		*f = append(*f, fmt.Errorf("usermgmt: %w", err))
+	}
 	daily := *c.DailyConversations
 	f.check(daily == store.Unlimited || daily >= 0 && daily <= store.MaxAmount,
 		"DailyConversations (USERMGMT_DAILY_CONVERSATIONS)", "must be from 0 to %d, or -1 for no limit", store.MaxAmount)
 }
 
-// validateSecrets checks the secrets that were given, and outside development
+// validateSecrets checks the secrets that were given and, where they are needed,
 // that they were.
-func (c Config) validateSecrets(f *faults) {
-	given := c.Environment == Development
-	f.check(given || len(c.SecretKeys) > 0, "SecretKeys (USERMGMT_SECRET_KEYS)", "must be set in %s: at least 32 random bytes", c.Environment)
-	f.check(given || len(c.EncryptionKeys) > 0, "EncryptionKeys (USERMGMT_ENCRYPTION_KEYS)", "must be set in %s: a Fernet key", c.Environment)
-	f.check(given || len(c.AuditKeys) > 0, "AuditKeys (USERMGMT_AUDIT_KEYS)", "must be set in %s: at least 32 random bytes", c.Environment)
+func (c Config) validateSecrets(f *faults, needed bool) {
+	f.check(!needed || len(c.SecretKeys) > 0, "SecretKeys (USERMGMT_SECRET_KEYS)", "must be set in %s: at least 32 random bytes", c.Environment)
+	f.check(!needed || len(c.EncryptionKeys) > 0, "EncryptionKeys (USERMGMT_ENCRYPTION_KEYS)", "must be set in %s: a Fernet key", c.Environment)
+	f.check(!needed || len(c.AuditKeys) > 0, "AuditKeys (USERMGMT_AUDIT_KEYS)", "must be set in %s: at least 32 random bytes", c.Environment)
 	for i, key := range c.SecretKeys {
 		f.check(!authn.WeakSecret([]byte(key)), fmt.Sprintf("SecretKeys[%d] (USERMGMT_SECRET_KEYS)", i), "is weak: use at least 32 random bytes, such as from openssl rand -base64 32")
 	}

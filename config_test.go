@@ -87,12 +87,14 @@ func TestNewReportsEveryWrongFieldAtOnce(t *testing.T) {
 		Scopes:             []string{"keys:manage"},
 		DefaultScopes:      []string{"unknown"},
 		EncryptionKeys:     []string{"short"},
+		DatabaseURL:        "mysql://localhost/",
+		Meters:             []usermgmt.Meter{{Name: "conversations"}},
 	})
 	if err == nil {
 		t.Fatal("New took it")
 	}
 	for _, field := range []string{"Environment", "BaseURL", "PasswordHash", "BcryptCost", "PasswordMinLength", "Lockout",
-		"AccessTokenTTL", "TokenAlgorithm", "DefaultPlan", "DailyConversations", "CORSOrigins[0]", "Scopes[0]", "DefaultScopes[0]", "EncryptionKeys"} {
+		"AccessTokenTTL", "TokenAlgorithm", "DefaultPlan", "DailyConversations", "CORSOrigins[0]", "Scopes[0]", "DefaultScopes[0]", "EncryptionKeys", "DatabaseURL", "Meters[0]"} {
 		if !strings.Contains(err.Error(), field) {
 			t.Errorf("the error does not name %s:\n%v", field, err)
 		}
@@ -135,6 +137,15 @@ func TestDevelopmentKeysAreMadeOnceAndKept(t *testing.T) {
 		t.Errorf("drafts were left: %v", left)
 	}
 
+	if err := os.Rename(path+".keys", path+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := usermgmt.New(t.Context(), usermgmt.Config{DatabaseURL: "sqlite:" + path}); err == nil || !strings.Contains(err.Error(), "put the file back") {
+		t.Errorf("a database whose secrets are gone: %v", err)
+	}
+	if err := os.Rename(path+".away", path+".keys"); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.Chmod(path+".keys", 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -183,17 +194,21 @@ func TestFromEnv(t *testing.T) {
 
 func TestFromEnvNamesEveryVariableItCannotRead(t *testing.T) {
 	t.Chdir(t.TempDir())
-	for _, name := range []string{"USERMGMT_BCRYPT_COST", "USERMGMT_LOCKOUT", "USERMGMT_RATE_LIMIT", "USERMGMT_IP_ALLOWLIST", "USERMGMT_REGISTRATION", "USERMGMT_ACCESS_TOKEN_TTL"} {
+	unreadable := []string{"USERMGMT_BCRYPT_COST", "USERMGMT_LOCKOUT", "USERMGMT_RATE_LIMIT", "USERMGMT_IP_ALLOWLIST", "USERMGMT_REGISTRATION", "USERMGMT_ACCESS_TOKEN_TTL", "USERMGMT_TRUSTED_PROXIES", "USERMGMT_LOG_LEVEL", "USERMGMT_PASSWORD_LOGIN", "USERMGMT_DAILY_CONVERSATIONS"}
+	for _, name := range unreadable {
 		t.Setenv(name, "nonsense")
 	}
 	_, err := usermgmt.FromEnv()
 	if err == nil {
 		t.Fatal("FromEnv took it")
 	}
-	for _, field := range []string{"BcryptCost", "Lockout", "RateLimit", "IPAllowlist", "USERMGMT_REGISTRATION", "AccessTokenTTL"} {
+	for _, field := range unreadable {
 		if !strings.Contains(err.Error(), field) {
 			t.Errorf("the error does not name %s:\n%v", field, err)
 		}
+	}
+	if n := strings.Count(err.Error(), " must be "); n != len(unreadable) || strings.Contains(err.Error(), "nonsense") {
+		t.Errorf("%d of %d say how they are written, or one repeats the value:\n%v", n, len(unreadable), err)
 	}
 }
 
@@ -226,5 +241,23 @@ func write(t *testing.T, path, content string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestADatabaseThatCannotBeLeavesNothingBehind(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for url, want := range map[string]string{
+		"sqlite::memory:":         "must be sqlite:",
+		"sqlite:":                 "must be sqlite:",
+		"postgres://u:secret@h/d": "must be sqlite:",
+		"sqlite:missing/u.db":     "the folder missing does not exist",
+	} {
+		_, err := usermgmt.New(t.Context(), usermgmt.Config{DatabaseURL: url})
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret@") {
+			t.Errorf("%s: %v; want %q", url, err, want)
+		}
+	}
+	if left, _ := os.ReadDir("."); len(left) > 0 {
+		t.Errorf("files were left: %v", left)
 	}
 }

@@ -1,6 +1,7 @@
 package usermgmt
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -33,7 +34,7 @@ type settings struct {
 // from a file .env in the working directory. It opens nothing and changes
 // nothing of the process; New does the rest. The Logger of the Config it returns
 // writes to standard error. A variable that cannot be read is an error that
-// names it; all of them are reported at once. The drivers serve the schemes of
+// names it and says how it is written; all of them are reported at once. The drivers serve the schemes of
 // USERMGMT_DATABASE_URL beside "sqlite".
 func FromEnv(drivers ...Driver) (Config, error) {
 	vars, err := environment(".env")
@@ -43,12 +44,52 @@ func FromEnv(drivers ...Driver) (Config, error) {
 	cfg := Config{Drivers: drivers}
 	var set settings
 	options := env.Options{Environment: vars, FuncMap: parsers}
-	err = errors.Join(env.ParseWithOptions(&cfg, options), env.ParseWithOptions(&set, options), set.apply(&cfg))
+	err = errors.Join(
+		unreadable(&cfg, env.ParseWithOptions(&cfg, options)),
+		unreadable(&set, env.ParseWithOptions(&set, options)),
+		set.apply(&cfg))
 	if err != nil {
-		return Config{}, fmt.Errorf("usermgmt: the environment has settings that cannot be read: %w", err)
+		return Config{}, err
 	}
+	cfg.Listen = cmp.Or(cfg.Listen, defaultListen)
 	warnUnknown(cfg.Logger, vars)
 	return cfg, nil
+}
+
+// unreadable says of each setting that into could not take which variable it
+// is, and what it must be.
+func unreadable(into any, err error) error {
+	if err == nil {
+		return nil
+	}
+	all, ok := errors.AsType[env.AggregateError](err)
+	if !ok {
+		return err
+	}
+	var said []error
+	for _, one := range all.Errors {
+		fault, ok := errors.AsType[env.ParseError](one)
+		if !ok {
+			said = append(said, one)
+			continue
+		}
+		field, _ := reflect.TypeOf(into).Elem().FieldByName(fault.Name)
+		said = append(said, fmt.Errorf("usermgmt: %s %s", field.Tag.Get("env"), rules[field.Type]))
+	}
+	return errors.Join(said...)
+}
+
+// rules say how a setting of each type is written.
+var rules = map[reflect.Type]string{
+	reflect.TypeFor[int]():                       "must be a whole number, such as 12",
+	reflect.TypeFor[*int64]():                    "must be a whole number, such as 100",
+	reflect.TypeFor[bool]():                      "must be true or false",
+	reflect.TypeFor[time.Duration]():             "must be a duration, such as 10m or 720h",
+	reflect.TypeFor[ratelimit.Rate]():            "must be a rate, such as 50/s,burst=200 or 30/m",
+	reflect.TypeFor[Lockout]():                   "must be failures/window, such as 10/15m",
+	reflect.TypeFor[[]netip.Prefix]():            "must be a list of networks, such as 10.0.0.0/8,203.0.113.7",
+	reflect.TypeFor[middleware.TrustedProxies](): "must be a list of networks, or the word unix, and no network of all addresses",
+	reflect.TypeFor[slog.Level]():                "must be debug, info, warn or error",
 }
 
 // environment is the process's environment over the file's.
@@ -66,7 +107,7 @@ func environment(file string) (map[string]string, error) {
 
 func (s settings) apply(cfg *Config) error {
 	if s.Registration != "open" && s.Registration != "closed" {
-		return errors.New("USERMGMT_REGISTRATION must be open or closed")
+		return errors.New("usermgmt: USERMGMT_REGISTRATION must be open or closed")
 	}
 	cfg.CloseRegistration = s.Registration == "closed"
 	cfg.DisablePasswordLogin = !s.PasswordLogin
@@ -78,7 +119,7 @@ func (s settings) apply(cfg *Config) error {
 	case "json":
 		cfg.Logger = slog.New(slog.NewJSONHandler(os.Stderr, options))
 	default:
-		return errors.New("USERMGMT_LOG_FORMAT must be text or json")
+		return errors.New("usermgmt: USERMGMT_LOG_FORMAT must be text or json")
 	}
 	return nil
 }
@@ -127,13 +168,7 @@ var parsers = map[reflect.Type]env.ParserFunc{
 // parseLockout reads failures and window, such as "10/15m".
 func parseLockout(s string) (Lockout, error) {
 	failures, window, _ := strings.Cut(s, "/")
-	n, err := strconv.Atoi(failures)
-	if err != nil {
-		return Lockout{}, errors.New("must be failures/window, such as 10/15m")
-	}
-	d, err := time.ParseDuration(window)
-	if err != nil {
-		return Lockout{}, errors.New("must be failures/window, such as 10/15m")
-	}
-	return Lockout{Limit: n, Window: d}, nil
+	n, errN := strconv.Atoi(failures)
+	d, errD := time.ParseDuration(window)
+	return Lockout{Limit: n, Window: d}, errors.Join(errN, errD)
 }

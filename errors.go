@@ -7,7 +7,8 @@ import "github.com/usermgmt/usermgmt/store"
 // the cause through every layer.
 type Error = store.Error
 
-// The categories a host most often asks for. Package store has them all.
+// The categories a host most often asks for. Package store has them all. They
+// are apart: a name that is taken is ErrUsernameTaken and not ErrConflict too.
 const (
 	ErrNotFound            = store.ErrNotFound
 	ErrConflict            = store.ErrConflict
@@ -19,6 +20,7 @@ const (
 	ErrInvalidCredentials  = store.ErrInvalidCredentials
 	ErrInvalidToken        = store.ErrInvalidToken
 	ErrForbidden           = store.ErrForbidden
+	ErrReasonRequired      = store.ErrReasonRequired
 	ErrSuspended           = store.ErrSuspended
 	ErrLocked              = store.ErrLocked
 	ErrRateLimited         = store.ErrRateLimited

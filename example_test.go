@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	"github.com/usermgmt/usermgmt"
-	"github.com/usermgmt/usermgmt/authn"
 )
 
 // temporary makes a Manager in a folder of its own, as an example needs one. A
@@ -97,21 +96,21 @@ func ExampleManager_Users() {
 		Username: "alice",
 		Email:    "alice@example.com",
 		Password: "a quiet test phrase",
-	}, authn.Origin{})
+	}, usermgmt.Origin{})
 	fmt.Println(err)
 
 	_, _, err = mgr.Users().Register(ctx, usermgmt.Registration{
 		Username: "Alice",
 		Email:    "another@example.com",
 		Password: "a quiet test phrase",
-	}, authn.Origin{})
+	}, usermgmt.Origin{})
 	fmt.Println(errors.Is(err, usermgmt.ErrUsernameTaken))
 
 	_, _, err = mgr.Users().Register(ctx, usermgmt.Registration{
 		Username: "bob",
 		Email:    "bob@example.com",
 		Password: "password123",
-	}, authn.Origin{})
+	}, usermgmt.Origin{})
 	fmt.Println(errors.Is(err, usermgmt.ErrWeakPassword))
 	// Output:
 	// <nil>
@@ -133,7 +132,7 @@ func ExampleReportUsage() {
 
 	user, grant, err := mgr.Users().Register(ctx, usermgmt.Registration{
 		Username: "alice", Email: "alice@example.com", Password: "a quiet test phrase",
-	}, authn.Origin{})
+	}, usermgmt.Origin{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -141,7 +140,7 @@ func ExampleReportUsage() {
 	r.Header.Set("Authorization", "Bearer "+grant.AccessToken.Reveal())
 	handler.ServeHTTP(httptest.NewRecorder(), r)
 
-	_, counters, err := mgr.Metering().Usage(ctx, usermgmt.Principal{Subject: user.ID, Kind: authn.KindUser, Plan: user.Plan, Zone: user.Zone})
+	_, counters, err := mgr.Metering().Usage(ctx, usermgmt.PrincipalOf(user))
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/joho/godotenv"
 
 	"github.com/usermgmt/usermgmt/internal/seal"
+	"github.com/usermgmt/usermgmt/store/sqlite"
 )
 
 // withDevelopmentKeys returns cfg with the secrets that were not given, which in
@@ -22,10 +23,15 @@ func (c Config) withDevelopmentKeys() (Config, error) {
 	if len(c.SecretKeys) > 0 && len(c.EncryptionKeys) > 0 && len(c.AuditKeys) > 0 {
 		return c, nil
 	}
-	path := c.keysPath()
+	path, database := c.keysPath()
+	_, noDatabase := os.Stat(database) // looked at first: the keys are always made before it
 	kept, err := readKeys(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && noDatabase == nil:
+		return c, fmt.Errorf("usermgmt: the database %s exists, but its secrets %s do not; put the file back, or set USERMGMT_SECRET_KEYS, USERMGMT_ENCRYPTION_KEYS and USERMGMT_AUDIT_KEYS: new secrets could neither open nor check what is stored", database, path)
+	case errors.Is(err, fs.ErrNotExist):
 		kept, err = createKeys(path)
+		c.Logger.Info("secrets for development were made", "file", path)
 	}
 	if err != nil {
 		return c, err
@@ -45,13 +51,13 @@ func (c Config) withDevelopmentKeys() (Config, error) {
 	return c, nil
 }
 
-// keysPath is beside the database file, or in the working directory for a
-// database that is not a file.
-func (c Config) keysPath() string {
-	if path, ok := strings.CutPrefix(c.DatabaseURL, "sqlite:"); ok && c.Store == nil {
-		return path + ".keys"
+// keysPath is beside the database file, which it returns too, or in the working
+// directory for a database that is not a file.
+func (c Config) keysPath() (path, database string) {
+	if database, err := sqlite.Path(c.DatabaseURL); err == nil && c.Store == nil {
+		return database + ".keys", database
 	}
-	return "usermgmt.keys"
+	return "usermgmt.keys", ""
 }
 
 func readKeys(path string) (map[string]string, error) {
@@ -72,6 +78,9 @@ func readKeys(path string) (map[string]string, error) {
 // createKeys writes fresh secrets to a file that did not exist. When another
 // process was faster, its secrets are the ones.
 func createKeys(path string) (map[string]string, error) {
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return nil, fmt.Errorf("usermgmt: DatabaseURL (USERMGMT_DATABASE_URL): the folder %s does not exist; make it first", filepath.Dir(path))
+	}
 	content := fmt.Sprintf("# Secrets of a development installation. Keep them out of version control.\nUSERMGMT_SECRET_KEYS=%s\nUSERMGMT_ENCRYPTION_KEYS=%s\nUSERMGMT_AUDIT_KEYS=%s\n",
 		randomKey(), seal.GenerateKey(), randomKey())
 	if err := writeNew(path, content); err != nil && !errors.Is(err, fs.ErrExist) {

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/usermgmt/usermgmt"
 	"github.com/usermgmt/usermgmt/authn"
@@ -201,42 +202,56 @@ func TestCase_PW_15_TheDatabaseHoldsNoSecret(t *testing.T) {
 	}
 }
 
+// The hook of a host is part of the change: its own rows commit with it, its
+// error refuses it, and it cannot wait for the connection it is holding up.
 func TestOnChangeRunsInsideTheChange(t *testing.T) {
 	t.Parallel()
 	var mgr *usermgmt.Manager
 	var seen []string
-	var inside error
-	refuse := errors.New("the host does not want this")
+	var nested []error
+	refuse := &usermgmt.Error{Code: usermgmt.ErrForbidden, Detail: "No Bobs."}
 	mgr = open(t, databasePath(t), func(cfg *usermgmt.Config) {
 		cfg.OnChange = func(ctx context.Context, q usermgmt.Queries, c usermgmt.Change) error {
-			if c.Target.Kind != "user" {
+			if c.Action != "user.register" {
 				return nil
 			}
-			seen = append(seen, c.Action)
-			if _, err := q.UserGet(ctx, c.Target.ID); err != nil {
+			user, err := q.UserGet(ctx, c.Target.ID)
+			if err != nil {
 				return err
 			}
-			inside = mgr.Users().Suspend(ctx, store.System(), c.Target.ID, "nested", store.User{}.SuspendedUntil)
-			if len(seen) > 1 {
+			host := q.(store.Execer)
+			if _, err := host.Exec(ctx, "CREATE TABLE IF NOT EXISTS host_notes (user_id TEXT PRIMARY KEY)"); err != nil {
+				return err
+			}
+			if _, err := host.Exec(ctx, "INSERT INTO host_notes (user_id) VALUES (?1)", user.ID); err != nil {
+				return err
+			}
+			seen = append(seen, user.Username)
+			if user.Username == "bob" {
 				return refuse
 			}
+			_, _, reserve := mgr.Metering().Reserve(ctx, usermgmt.PrincipalOf(user), "conversations", 1, time.Minute)
+			_, append := mgr.Messages().Append(ctx, usermgmt.Message{UserID: user.ID})
+			nested = []error{reserve, append, mgr.Users().Suspend(ctx, usermgmt.System(), user.ID, "nested", time.Time{})}
 			return nil
 		}
 	})
-	if _, _, err := mgr.Users().Register(t.Context(), usermgmt.Registration{Username: "alice", Email: "a@example.com", Password: password}, authn.Origin{}); err != nil {
+	register := func(name string) error {
+		_, _, err := mgr.Users().Register(t.Context(), usermgmt.Registration{Username: name, Email: name + "@example.com", Password: password}, usermgmt.Origin{})
+		return err
+	}
+	if err := register("alice"); err != nil {
 		t.Fatal(err)
 	}
-	if len(seen) != 1 || seen[0] != "user.register" {
-		t.Errorf("the hook saw %v; want user.register", seen)
+	for _, err := range nested {
+		if !errors.Is(err, usermgmt.ErrConflict) {
+			t.Errorf("a call that needs the write connection, inside the hook: %v; want ErrConflict", err)
+		}
 	}
-	if !errors.Is(inside, usermgmt.ErrConflict) {
-		t.Errorf("a mutation inside the hook: %v; want ErrConflict", inside)
+	if err := register("bob"); !errors.Is(err, refuse) || len(seen) != 2 {
+		t.Errorf("a refused registration: %v; the hook saw %v", err, seen)
 	}
-	_, _, err := mgr.Users().Register(t.Context(), usermgmt.Registration{Username: "bob", Email: "b@example.com", Password: password}, authn.Origin{})
-	if !errors.Is(err, refuse) {
-		t.Errorf("a refused registration: %v", err)
-	}
-	if _, _, err := mgr.Users().SignIn(t.Context(), "bob", password, authn.Origin{}); !errors.Is(err, usermgmt.ErrInvalidCredentials) {
+	if _, _, err := mgr.Users().SignIn(t.Context(), "bob", password, usermgmt.Origin{}); !errors.Is(err, usermgmt.ErrInvalidCredentials) {
 		t.Errorf("bob, whose registration was refused, signs in: %v", err)
 	}
 }

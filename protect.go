@@ -1,7 +1,9 @@
 package usermgmt
 
 import (
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,12 +27,19 @@ const contentSecurityPolicy = "default-src 'self'; object-src 'none'; base-uri '
 type Option func(*demands)
 
 type demands struct {
-	scopes []string
-	meters []string
+	scopes  []string
+	charges []charge
 }
 
-// Scope demands that an API key has every one of the scopes; access tokens have
-// all. Without it 403 forbidden is answered.
+// charge is what a request holds of a meter before its handler runs.
+type charge struct {
+	meter    string
+	estimate int64
+}
+
+// Scope demands that an API key has every one of the scopes, which are among
+// Config.Scopes or built in; access tokens have all. Without it 403 forbidden is
+// answered.
 func Scope(scopes ...string) Option {
 	return func(d *demands) { d.scopes = append(d.scopes, scopes...) }
 }
@@ -38,19 +47,28 @@ func Scope(scopes ...string) Option {
 // Conversation counts each request as one conversation against the user's plan,
 // exactly: it is reserved before the handler runs and settled after. A handler
 // that answers 5xx or panics before its first byte is not charged.
-func Conversation() Option {
-	return func(d *demands) { d.meters = append(d.meters, metering.Conversations) }
+func Conversation() Option { return Charge(metering.Conversations, 1) }
+
+// Charge counts each request against the user's and the key's limits of a meter,
+// one of Config.Meters: the estimate, at least 1, is reserved before the handler
+// runs, and a limit that does not admit it is 429 quota_exceeded. After the
+// handler it is settled with what ReportUsage said, or else with the estimate.
+func Charge(meter string, estimate int64) Option {
+	return func(d *demands) { d.charges = append(d.charges, charge{meter, estimate}) }
 }
 
 // Protect returns middleware that lets a user's requests through to the handler
 // and nobody else's: it limits by address, authenticates, limits by principal,
 // and then asks what the options demand. FromContext gives the handler its
-// caller. A request is charged once, however many Protect are around it.
+// caller. A request is charged once for a meter, however many Protect are around
+// it. Protect panics when an option names a scope or a meter that the Config does
+// not have.
 func (m *Manager) Protect(options ...Option) func(http.Handler) http.Handler {
 	var d demands
 	for _, option := range options {
 		option(&d)
 	}
+	m.mustHave(d)
 	guard := middleware.Guard{Denied: m.denied}
 	chain := []func(http.Handler) http.Handler{
 		m.limitByIP(),
@@ -61,10 +79,43 @@ func (m *Manager) Protect(options ...Option) func(http.Handler) http.Handler {
 	if len(d.scopes) > 0 {
 		chain = append(chain, guard.Scope(d.scopes...))
 	}
-	for _, meter := range d.meters {
-		chain = append(chain, middleware.Meter(m.meter(meter)))
+	for _, c := range d.charges {
+		chain = append(chain, middleware.Meter(m.meter(c)))
 	}
-	return compose(append(chain, middleware.CountUsage(m.meter("")))...)
+	chain = append(chain, middleware.CountUsage(m.meter(charge{})))
+	return m.unlessWrapped(compose(chain...))
+}
+
+// mustHave panics for demands that no request could meet as they were meant.
+func (m *Manager) mustHave(d demands) {
+	for _, scope := range d.scopes {
+		if !slices.Contains(m.cfg.Scopes, scope) && !slices.Contains(authn.BuiltinScopes(), scope) {
+			panic(fmt.Sprintf("usermgmt: Protect demands the scope %q, which is not in Config.Scopes", scope))
+		}
+	}
+	for _, c := range d.charges {
+		declared := slices.Contains(m.cfg.Meters, Meter{Name: c.meter}) || c.meter == metering.Conversations
+		if !declared || c.estimate < 1 {
+			panic(fmt.Sprintf("usermgmt: Protect charges %d of the meter %q; it must be at least 1 of one in Config.Meters", c.estimate, c.meter))
+		}
+	}
+}
+
+// unlessWrapped gives a request that did not pass Wrap what the rest relies on:
+// an id and the client's address.
+func (m *Manager) unlessWrapped(protect func(http.Handler) http.Handler) func(http.Handler) http.Handler {
+	prepare := compose(middleware.AssignRequestID(), middleware.ResolveClientIP(m.cfg.TrustedProxies))
+	return func(next http.Handler) http.Handler {
+		wrapped := protect(next)
+		bare := prepare(wrapped)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if middleware.RequestID(r.Context()) == "" {
+				bare.ServeHTTP(w, r)
+				return
+			}
+			wrapped.ServeHTTP(w, r)
+		})
+	}
 }
 
 // Wrap puts around the host's whole mux what every request passes: request id,
@@ -133,10 +184,11 @@ func (m *Manager) limitByPrincipal() func(http.Handler) http.Handler {
 	})
 }
 
-func (m *Manager) meter(name string) middleware.MeterConfig {
+func (m *Manager) meter(c charge) middleware.MeterConfig {
 	return middleware.MeterConfig{
 		Meterer:     m.metering,
-		Meter:       name,
+		Meter:       c.meter,
+		Amount:      c.estimate,
 		TTL:         leaseFor,
 		OnInterrupt: m.metering.OnInterrupt,
 		Logger:      m.logger,

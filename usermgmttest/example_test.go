@@ -17,7 +17,7 @@ func greet(w http.ResponseWriter, r *http.Request) {
 
 // The handler is tested by itself, as a caller of one's choice.
 func ExampleAs() {
-	alice := usermgmt.Principal{Subject: "usr_1", Kind: "user", Username: "alice"}
+	alice := usermgmt.PrincipalOf(usermgmt.User{ID: "usr_1", Username: "alice"})
 	handler := usermgmttest.As(alice)(http.HandlerFunc(greet))
 
 	answer := httptest.NewRecorder()

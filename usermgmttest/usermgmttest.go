@@ -17,12 +17,17 @@ const Password = "a quiet test phrase"
 
 // New returns a Manager that keeps its data in a folder of the test and is
 // closed when the test ends; an error of either fails the test. Passwords are
-// hashed at the lowest cost. Each option may change the Config first.
+// hashed at the lowest cost, and the rates are lifted. Each option may change
+// the Config first.
 func New(t testing.TB, options ...func(*usermgmt.Config)) *usermgmt.Manager {
 	t.Helper()
+	unhurried := usermgmt.Rate{PerSecond: 1e6, Burst: 1e6}
 	cfg := usermgmt.Config{
-		DatabaseURL: "sqlite:" + filepath.Join(t.TempDir(), "usermgmt.db"),
-		BcryptCost:  4,
+		DatabaseURL:    "sqlite:" + filepath.Join(t.TempDir(), "usermgmt.db"),
+		BcryptCost:     4,
+		RateLimit:      unhurried,
+		IPRateLimit:    unhurried,
+		LoginRateLimit: unhurried,
 	}
 	for _, option := range options {
 		option(&cfg)
@@ -64,6 +69,18 @@ func MustToken(t testing.TB, mgr *usermgmt.Manager, username string) string {
 	return grant.AccessToken.Reveal()
 }
 
+// MustKey makes an API key of a user's, with these scopes or else the default
+// ones, and returns its secret, or fails the test. Send it as X-API-Key.
+func MustKey(t testing.TB, mgr *usermgmt.Manager, user usermgmt.User, scopes ...string) string {
+	t.Helper()
+	_, secret, err := mgr.Keys().Create(t.Context(), usermgmt.System(), usermgmt.PrincipalOf(user),
+		usermgmt.NewKey{Name: "test", Scopes: scopes})
+	if err != nil {
+		t.Fatalf("usermgmttest.MustKey: %v", err)
+	}
+	return secret.Reveal()
+}
+
 // As stands in for Protect: it lets every request through to the handler as if
 // p had sent it, without a credential, a limit or a count.
 func As(p usermgmt.Principal) func(http.Handler) http.Handler {
@@ -71,17 +88,5 @@ func As(p usermgmt.Principal) func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			next.ServeHTTP(w, r.WithContext(authn.NewContext(r.Context(), &p)))
 		})
-	}
-}
-
-// UserPrincipal is how a signed-in user appears to a handler.
-func UserPrincipal(u usermgmt.User) usermgmt.Principal {
-	return usermgmt.Principal{
-		Subject:   u.ID,
-		Kind:      authn.KindUser,
-		Username:  u.Username,
-		Plan:      u.Plan,
-		Zone:      u.Zone,
-		AllScopes: true,
 	}
 }

@@ -28,8 +28,16 @@ func TestARealManagerInThreeLines(t *testing.T) {
 		t.Errorf("a user's request: %d %s", answer.Code, answer.Body)
 	}
 
+	r = httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("X-API-Key", usermgmttest.MustKey(t, mgr, user))
+	answer = httptest.NewRecorder()
+	handler.ServeHTTP(answer, r)
+	if answer.Code != http.StatusOK {
+		t.Errorf("by key: %d %s", answer.Code, answer.Body)
+	}
+
 	as := httptest.NewRecorder()
-	usermgmttest.As(usermgmttest.UserPrincipal(user))(http.HandlerFunc(greet)).ServeHTTP(as, httptest.NewRequest("GET", "/", nil))
+	usermgmttest.As(usermgmt.PrincipalOf(user))(http.HandlerFunc(greet)).ServeHTTP(as, httptest.NewRequest("GET", "/", nil))
 	if as.Body.String() != "hello, alice" {
 		t.Errorf("As the same user: %s", as.Body)
 	}
