@@ -3,7 +3,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,7 +22,7 @@ func main() {
 	}
 }
 
-func run() error {
+func run() (err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 
@@ -35,7 +34,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	defer mgr.Close()
+	defer func() { err = errors.Join(err, mgr.Close()) }()
 
 	protect := mgr.Protect(usermgmt.Conversation()) // authenticate, limit, count
 	mux := http.NewServeMux()
@@ -44,15 +43,17 @@ func run() error {
 
 	go mgr.Run(ctx)
 
-	srv := &http.Server{Addr: cmp.Or(cfg.Listen, ":8080"), Handler: mgr.Wrap(mux), ReadHeaderTimeout: 5 * time.Second}
+	srv := &http.Server{Addr: cfg.Listen, Handler: mgr.Wrap(mux), ReadHeaderTimeout: 5 * time.Second}
+	drained := make(chan error, 1)
 	go func() {
 		<-ctx.Done()
-		_ = srv.Shutdown(context.Background())
+		drained <- srv.Shutdown(context.Background()) // first the requests, then the Manager
 	}()
+	log.Println("listening on", cfg.Listen)
 	if err := srv.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
-	return nil
+	return <-drained
 }
 
 func hello(w http.ResponseWriter, r *http.Request) {

@@ -46,19 +46,12 @@ func run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, mgr.Close()) }()
 
-	listener, err := net.Listen("tcp", listenAddress(cfg))
+	listener, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
-		return fmt.Errorf("cannot listen; set USERMGMT_LISTEN to a free address: %w", err)
+		return fmt.Errorf("cannot listen; set USERMGMT_LISTEN to a free host:port: %w", err)
 	}
 	cfg.Logger.Info("listening", "address", listener.Addr().String())
 	return serve(ctx, mgr, listener, cfg.Logger)
-}
-
-func listenAddress(cfg usermgmt.Config) string {
-	if cfg.Listen == "" {
-		return "127.0.0.1:8080"
-	}
-	return cfg.Listen
 }
 
 func routes(mgr *usermgmt.Manager) http.Handler {
