@@ -56,11 +56,16 @@ func (s *shard) land(f *flight) {
 	close(f.done)
 }
 
+// maxRefusedBytes is the longest credential whose refusal is remembered, and
+// twice what an access token has: refusals take at most 8 MiB.
+const maxRefusedBytes = 1024
+
 // remember keeps a verdict for the requests to come.
 func (s *shard) remember(hash uint64, d *verdict) {
-	if d.principal != nil {
+	switch {
+	case d.principal != nil:
 		s.good.Add(hash, d)
-	} else {
+	case len(d.credential) <= maxRefusedBytes:
 		s.bad.Add(hash, d)
 	}
 }

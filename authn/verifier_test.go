@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -463,6 +465,26 @@ func TestRefusalsAreRememberedApart(t *testing.T) {
 	if d.lookCount() != before {
 		t.Error("a flood of wrong keys drove a good credential out")
 	}
+}
+
+// A flood of the longest credentials must not fill the memory.
+func TestLongRefusalsAreNotRemembered(t *testing.T) {
+	// Not parallel: it measures the heap of the process.
+	d := newDesk(t, nil)
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before, tail := heap(), strings.Repeat("A", 8000)
+	for i := range 8192 {
+		d.bad(t, "a long credential", fmt.Sprintf("x.%d%s.y", i, tail))
+	}
+	if after := heap(); after > before+16<<20 {
+		t.Errorf("the heap grew by %d MiB", (after-before)>>20)
+	}
+	runtime.KeepAlive(d)
 }
 
 func TestAllowedAddresses(t *testing.T) {
