@@ -112,13 +112,14 @@ func (e *exchange) use(ctx context.Context, parent store.RefreshToken) (bool, er
 }
 
 // again answers a token that was used before: with the same successor while
-// that is new and unused, else by ending the session.
+// that is new and unused, else by ending the session. A use that lies ahead by
+// more than instances differ was timed by a clock that was wrong: it is not new.
 func (e *exchange) again(ctx context.Context, c *store.Change, parent store.RefreshToken) error {
 	child, err := e.q.RefreshTokenGet(ctx, parent.SuccessorHash)
 	if err != nil {
 		return err
 	}
-	if !child.UsedAt.IsZero() || e.now.Sub(parent.UsedAt) > e.sessions.cfg.Grace {
+	if !child.UsedAt.IsZero() || e.now.Sub(parent.UsedAt).Abs() > e.sessions.cfg.Grace {
 		return e.endSession(ctx, c)
 	}
 	// Without the key that derived it the successor cannot be told again: the

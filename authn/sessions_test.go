@@ -152,6 +152,10 @@ func TestCase_RT_04_ReplayEndsTheFamily(t *testing.T) {
 			h.advance(10*time.Second + time.Microsecond)
 			return r0.RefreshToken.Reveal()
 		},
+		"the parent, used by a clock far ahead": func(h *house, _ *authn.Sessions, r0, _ authn.Grant) string {
+			h.advance(-time.Hour)
+			return r0.RefreshToken.Reveal()
+		},
 		"the grandparent within the grace": func(_ *house, s *authn.Sessions, r0, r1 authn.Grant) string {
 			refresh(t, s, r1.RefreshToken)
 			return r0.RefreshToken.Reveal()
