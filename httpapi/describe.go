@@ -59,14 +59,15 @@ func describe[I, O any](r *router, rt route) (*huma.Operation, *shape) {
 }
 
 // securityOf says which credentials an action takes: none, an access token, or
-// also an API key with one of the scopes that stand there.
+// also an API key. Scopes that stand in one requirement are all needed, so each
+// that is enough has a requirement of its own.
 func securityOf(a authz.Action) []map[string][]string {
 	if authz.Public(a) {
 		return nil
 	}
 	security := []map[string][]string{{schemeBearer: {}}}
-	if scopes := authz.KeyScopes(a); len(scopes) > 0 {
-		security = append(security, map[string][]string{schemeAPIKey: scopes})
+	for _, scope := range authz.KeyScopes(a) {
+		security = append(security, map[string][]string{schemeAPIKey: {scope}})
 	}
 	return security
 }

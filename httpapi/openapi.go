@@ -35,6 +35,17 @@ func (a *API) OpenAPI() http.Handler {
 	})
 }
 
+// tags are the sections of the document, in the order of reading.
+func tags() []*huma.Tag {
+	return []*huma.Tag{
+		{Name: "account", Description: "Registration, sign-in and one's own account"},
+		{Name: "sessions", Description: "Sign-ins that live, and the tokens of one"},
+		{Name: "keys", Description: "API keys: credentials for programs, within limits of their own"},
+		{Name: "usage", Description: "Limits, and what is used of them"},
+		{Name: "messages", Description: "The log of one's own conversations"},
+	}
+}
+
 // document returns the document, made anew after a router was added.
 func (a *API) document() ([]byte, error) {
 	a.mu.Lock()
@@ -59,12 +70,13 @@ func (a *API) merge() *huma.OpenAPI {
 			Version:     a.cfg.Version,
 			Description: "Accounts, sign-in, sessions, API keys, usage and message logs.",
 		},
+		Tags:  tags(),
 		Paths: map[string]*huma.PathItem{},
 		Components: &huma.Components{
 			Schemas: a.schemas,
 			SecuritySchemes: map[string]*huma.SecurityScheme{
 				schemeBearer: {Type: "http", Scheme: "bearer", Description: "An access token, or an API key."},
-				schemeAPIKey: {Type: "apiKey", In: "header", Name: "X-API-Key", Description: "An API key with one of the scopes."},
+				schemeAPIKey: {Type: "apiKey", In: "header", Name: "X-API-Key", Description: "An API key with the scope."},
 			},
 		},
 	}

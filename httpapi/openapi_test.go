@@ -16,7 +16,8 @@ import (
 
 // document is as much of an OpenAPI document as the tests read.
 type document struct {
-	OpenAPI    string                          `json:"openapi"`
+	OpenAPI    string `json:"openapi"`
+	Tags       []struct{ Name, Description string }
 	Paths      map[string]map[string]operation `json:"paths"`
 	Components struct {
 		Schemas         map[string]json.RawMessage `json:"schemas"`
@@ -86,15 +87,18 @@ func TestOpenAPI_IsComplete(t *testing.T) {
 	if !strings.HasPrefix(doc.OpenAPI, "3.1.") {
 		t.Errorf("version %q", doc.OpenAPI)
 	}
-	ids := map[string]bool{}
+	ids, sections := map[string]bool{}, map[string]bool{}
 	doc.operations(func(method, path string, op operation) {
 		where := method + " " + path
 		if op.OperationID == "" || ids[op.OperationID] || op.Summary == "" || len(op.Tags) != 1 {
 			t.Errorf("%s: id %q, summary %q, tags %v", where, op.OperationID, op.Summary, op.Tags)
 		}
-		ids[op.OperationID] = true
+		ids[op.OperationID], sections[strings.Join(op.Tags, " ")] = true, true
 		for _, requirement := range op.Security {
-			for scheme := range requirement {
+			for scheme, scopes := range requirement {
+				if len(scopes) > 1 {
+					t.Errorf("%s says that all of %v are needed; one is enough", where, scopes)
+				}
 				if doc.Components.SecuritySchemes[scheme] == nil {
 					t.Errorf("%s asks for the scheme %q, which is not defined", where, scheme)
 				}
@@ -125,6 +129,15 @@ func TestOpenAPI_IsComplete(t *testing.T) {
 			}
 		}
 	})
+	for _, tag := range doc.Tags {
+		if !sections[tag.Name] || tag.Description == "" {
+			t.Errorf("the section %q has no operations or no description", tag.Name)
+		}
+		delete(sections, tag.Name)
+	}
+	if len(sections) > 0 {
+		t.Errorf("sections that are not described: %v", slices.Collect(maps.Keys(sections)))
+	}
 	if len(ids) != 24 {
 		t.Errorf("%d operations", len(ids))
 	}

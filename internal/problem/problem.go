@@ -24,15 +24,15 @@ const ContentType = "application/problem+json"
 // Problem is the body of every error answer.
 type Problem struct {
 	Type      string             `json:"type"`
-	Title     string             `json:"title"`
+	Title     string             `json:"title" doc:"What sort of problem it is, for people"`
 	Status    int                `json:"status"`
-	Detail    string             `json:"detail"`
-	Code      store.Code         `json:"code"`
-	RequestID string             `json:"request_id"`
-	Errors    []store.FieldError `json:"errors,omitempty"`
+	Detail    string             `json:"detail" doc:"What is wrong with this request, for people"`
+	Code      store.Code         `json:"code" doc:"What sort of problem it is, for programs: it does not change"`
+	RequestID string             `json:"request_id" doc:"The X-Request-ID of the answer"`
+	Errors    []store.FieldError `json:"errors,omitempty" doc:"The members or parameters at fault"`
 
 	// The members of a refused quota; absent elsewhere.
-	Meter     string       `json:"meter,omitempty"`
+	Meter     string       `json:"meter,omitempty" doc:"Of a refused quota, as are the members below"`
 	Window    store.Window `json:"window,omitempty"`
 	Limit     *int64       `json:"limit,omitempty"`
 	Remaining *int64       `json:"remaining,omitempty"`
