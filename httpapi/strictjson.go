@@ -160,7 +160,7 @@ func (c *checker) value(path string, s *shape) {
 			c.limitText(path, s, token)
 		}
 	case json.Number:
-		if s.kind == number {
+		if s.kind == number || s.kind == anything {
 			c.finite(path, token)
 		} else if c.expect(path, s, integer) {
 			c.limitInteger(path, s, token)
@@ -219,7 +219,8 @@ func isTime(v string) bool {
 	return t.UnmarshalText([]byte(v)) == nil && !t.IsZero() && t.UTC().Year() >= 0 && t.UTC().Year() <= 9999
 }
 
-// finite refuses a number that no float64 comes near.
+// finite refuses a number that no float64 comes near: most readers of JSON,
+// Go's among them, fail on the whole document that repeats it.
 func (c *checker) finite(path string, v json.Number) {
 	if _, err := v.Float64(); err != nil {
 		c.fault(path, "range", "The member is too large.")

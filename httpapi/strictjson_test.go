@@ -98,6 +98,7 @@ func TestStrictJSON(t *testing.T) {
 		{name: "too large", body: `{"name":"ab","count":9007199254740992}`, code: invalid, faults: []string{"count range"}},
 		{name: "beyond 64 bits", body: `{"name":"ab","count":99999999999999999999}`, code: invalid, faults: []string{"count range"}},
 		{name: "not a time", body: `{"name":"ab","at":"CANARY"}`, code: invalid, faults: []string{"at format"}},
+		{name: "beyond every float64", body: `{"name":"ab","free":{"CANARY":[1e400]}}`, code: invalid, faults: []string{"free range"}},
 		{name: "the zero time", body: `{"name":"ab","at":"0001-01-01T00:00:00Z"}`, code: invalid, faults: []string{"at format"}},
 		{name: "the zero time elsewhere", body: `{"name":"ab","at":"0001-01-01T01:00:00+01:00"}`, code: invalid, faults: []string{"at format"}},
 		{name: "a year of five digits in UTC", body: `{"name":"ab","at":"9999-12-31T23:59:59-00:01"}`, code: invalid, faults: []string{"at format"}},
