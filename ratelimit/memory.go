@@ -15,7 +15,7 @@ const DefaultMaxKeys = 1 << 18
 
 // A Memory of few keys has one shard, so that the bound is met to the key.
 const (
-	manyShards   = 64
+	manyShards   = 64 // a power of two
 	keysForShard = 64
 )
 
@@ -55,17 +55,18 @@ func NewMemory(maxKeys int) *Memory {
 
 // Allow implements Limiter. It ignores ctx, for it never waits, and its only
 // errors are ErrRate and ErrCost.
-func (m *Memory) Allow(_ context.Context, key Key, r Rate, n int, now time.Time) (Decision, error) {
+func (m *Memory) Allow(_ context.Context, key Key, r Rate, n int, now time.Time) (d Decision, err error) {
 	if !r.Valid() {
-		return Decision{}, ErrRate
+		return d, ErrRate
 	}
 	if n < 0 {
-		return Decision{}, ErrCost
+		return d, ErrCost
 	}
 	m.epoch.Do(func() { m.zero = now })
 	instant := int64(now.Sub(m.zero))
 	hash := m.hash(key)
-	return m.shards[hash%uint64(len(m.shards))].spend(hash, r, n, instant), nil
+	m.shards[hash&uint64(len(m.shards)-1)].spend(&d, hash, r, n, instant)
+	return d, nil
 }
 
 // Len returns how many buckets are kept.

@@ -29,7 +29,7 @@ type Rate struct {
 func (r Rate) Valid() bool {
 	return r.PerSecond > 0 && r.PerSecond <= maxPerSecond &&
 		r.Burst >= 1 && r.Burst <= maxBurst &&
-		float64(r.Burst)/r.PerSecond <= maxWindow.Seconds()
+		float64(r.Burst) <= maxWindow.Seconds()*r.PerSecond
 }
 
 // Window is how long an empty bucket takes to fill.
@@ -45,14 +45,14 @@ func (r Rate) interval() int64 { return int64(math.Ceil(1e9 / r.PerSecond)) }
 //
 // This is the generic cell rate algorithm (ITU-T I.371): the whole state of a
 // bucket is the one instant at which it is full.
-func (r Rate) Spend(untilFull time.Duration, n int) (Decision, time.Duration) {
+func (r Rate) Spend(untilFull time.Duration, n int) (d Decision, after time.Duration) {
 	interval := r.interval()
 	window := interval * int64(r.Burst)
 	// The state can lie outside the bucket: in the past when it has filled, too
 	// far ahead when the rate was changed or the clock was set back.
 	missing := min(max(int64(untilFull), 0), window)
 
-	d := Decision{Limit: r.Burst, Window: time.Duration(window)}
+	d.Limit, d.Window = r.Burst, time.Duration(window)
 	switch room := window - missing; {
 	case n > r.Burst:
 	case int64(n)*interval > room:

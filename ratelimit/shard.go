@@ -32,22 +32,23 @@ type turn struct {
 	place int32
 }
 
-// spend takes n units from the bucket of a hash at an instant.
-func (s *shard) spend(hash uint64, r Rate, n int, now int64) Decision {
+// spend takes n units from the bucket of a hash at an instant and puts the
+// decision into d: returned from one to the next, its copies cost as much as
+// making it.
+func (s *shard) spend(d *Decision, hash uint64, r Rate, n int, now int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	place, ok := s.index[hash]
-	if ok {
+	var untilFull time.Duration
+	if place, ok := s.index[hash]; ok {
 		b := &s.buckets[place]
-		d, untilFull := r.Spend(time.Duration(b.full-now), n)
+		*d, untilFull = r.Spend(time.Duration(b.full-now), n)
 		b.full = now + int64(untilFull)
-		return d
+		return
 	}
-	d, untilFull := r.Spend(0, n)
+	*d, untilFull = r.Spend(0, n)
 	if untilFull > 0 { // a full bucket remembers nothing
 		s.insert(bucket{hash: hash, full: now + int64(untilFull)})
 	}
-	return d
 }
 
 // insert adds a bucket, in the place of the one that is full soonest where
