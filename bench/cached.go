@@ -144,7 +144,9 @@ func readOnlyMap(credentials []string) func() func() {
 	return func() func() {
 		next := next()
 		return func() {
-			if principals[credentials[next()]] == nil {
+			credential := credentials[next()]
+			warm(credential)
+			if principals[credential] == nil {
 				panic("bench: a credential is unknown")
 			}
 		}
@@ -157,7 +159,9 @@ func verify(v *authn.Verifier, credentials []string) func() func() {
 	return func() func() {
 		next, now, addr := next(), time.Now(), clientAddr.Addr()
 		return func() {
-			if _, err := v.Verify(context.Background(), credentials[next()], addr, now); err != nil {
+			credential := credentials[next()]
+			warm(credential)
+			if _, err := v.Verify(context.Background(), credential, addr, now); err != nil {
 				panic(err)
 			}
 		}

@@ -12,7 +12,9 @@ import (
 
 // The servers whose requests a second are compared.
 const (
-	LoopbackBare     = "net/http alone"
+	LoopbackBareKey  = "net/http alone: API key in the request"
+	LoopbackBareJWT  = "net/http alone: token in the request"
+	LoopbackAuth     = "authenticate: API key"
 	LoopbackKey      = "Wrap(mux(Protect())): API key"
 	LoopbackEdDSA    = "Wrap(mux(Protect())): EdDSA token"
 	LoopbackGuardian = "go-guardian: cached EdDSA token"
@@ -37,16 +39,19 @@ func (h *House) Servers(p *People) (servers []*Server, err error) {
 	if err != nil {
 		return nil, err
 	}
+	key, token := apiKeyHeader+": "+p.Keys[0], bearerHeader+": "+p.EdDSA[0]
 	secret := h.ring.Newest(authn.PurposeHS256).Secret()
 	for _, s := range []struct {
 		name       string
 		handler    http.Handler
 		credential string
 	}{
-		{LoopbackBare, reply, apiKeyHeader + ": " + p.Keys[0]},
-		{LoopbackKey, h.protected(reply), apiKeyHeader + ": " + p.Keys[0]},
-		{LoopbackEdDSA, h.protected(reply), bearerHeader + ": " + p.EdDSA[0]},
-		{LoopbackGuardian, peer, bearerHeader + ": " + p.EdDSA[0]},
+		{LoopbackBareKey, reply, key},
+		{LoopbackBareJWT, reply, token},
+		{LoopbackAuth, authenticate(h.verifier(h.store, h.eddsa, rememberUpTo))(reply), key},
+		{LoopbackKey, h.protected(reply), key},
+		{LoopbackEdDSA, h.protected(reply), token},
+		{LoopbackGuardian, peer, token},
 		{LoopbackJWTAuth, chiJWTAuth(secret, reply), bearerHeader + ": " + p.HS256[0]},
 	} {
 		started, err := serve(s.name, s.handler, s.credential)
