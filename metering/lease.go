@@ -2,6 +2,7 @@ package metering
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/usermgmt/usermgmt/authn"
@@ -111,6 +112,10 @@ func refusal(c store.CounterState, amount int64, now time.Time) error {
 // being more than was held, nor for coming after the deadline: what was used is
 // counted. The first ending of a lease stands; a later one gets its answer. An
 // unknown lease is ErrNotFound.
+//
+// The end of ctx does not cancel it. ErrUnavailable means that it is not written
+// yet: it is tried again, as of now, until the database takes it or Close fails
+// to write it.
 func (s *Service) Settle(ctx context.Context, id string, actual int64) (store.Reservation, error) {
 	if err := inRange(actual, 0); err != nil {
 		return store.Reservation{}, err
@@ -132,8 +137,22 @@ func (s *Service) end(ctx context.Context, ending store.Settle) (store.Reservati
 		return store.Reservation{}, errNoReservation()
 	}
 	ending.Now = s.now()
+	r, err := s.write(ctx, ending)
+	if errors.Is(err, store.ErrUnavailable) {
+		s.unwritten.add(ending)
+	}
+	return r, err
+}
+
+// write ends a lease, or is ErrUnavailable.
+func (s *Service) write(ctx context.Context, ending store.Settle) (store.Reservation, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer cancel()
 	r, err := s.settles.Do(ctx, ending)
-	return r, verdict(ctx, err)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = store.Unavailable(err)
+	}
+	return r, err
 }
 
 // Extend moves the deadline of a lease to ttl (1 s to 1 h) from now and returns

@@ -58,6 +58,8 @@ type Service struct {
 	reserves *groupcommit.Committer[store.Reserve, store.ReserveResult]
 	settles  *groupcommit.Committer[store.Settle, store.Reservation]
 	adds     *groupcommit.Committer[store.UsageAdd, struct{}]
+
+	unwritten *unwritten
 }
 
 // New makes a Service and starts what commits for it. It reports every fault of
@@ -81,7 +83,7 @@ func New(cfg Config) (*Service, error) {
 		return nil, err
 	}
 	opts := groupcommit.Options{MaxBatch: cfg.MaxBatch, Closed: store.ErrClosed, Shared: concernsAll}
-	return &Service{
+	s := &Service{
 		cfg:       cfg,
 		meters:    meters,
 		locations: locations{logger: cfg.Logger},
@@ -91,12 +93,19 @@ func New(cfg Config) (*Service, error) {
 		adds: groupcommit.New(opts, func(ctx context.Context, batch []store.UsageAdd) ([]struct{}, error) {
 			return make([]struct{}, len(batch)), cfg.Store.MeterAdd(ctx, batch)
 		}),
-	}, nil
+	}
+	s.unwritten = newUnwritten(func(ctx context.Context, ending store.Settle) error {
+		_, err := s.write(ctx, ending)
+		return err
+	}, cfg.Logger)
+	return s, nil
 }
 
-// Close refuses new work and waits for what was accepted. Twice is once.
+// Close refuses new work and waits for what was accepted. Its error says what
+// could not be stored. Twice is once.
 func (s *Service) Close() error {
-	return errors.Join(s.reserves.Close(), s.settles.Close(), s.adds.Close())
+	err := s.unwritten.close()
+	return errors.Join(err, s.reserves.Close(), s.settles.Close(), s.adds.Close())
 }
 
 // now is the time of a decision, as exact as the store keeps it.

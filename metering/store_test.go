@@ -68,6 +68,16 @@ func (s *tap) MeterReserve(ctx context.Context, batch []store.Reserve) ([]store.
 	return s.Store.MeterReserve(ctx, batch)
 }
 
+func (s *tap) MeterSettle(ctx context.Context, batch []store.Settle) ([]store.Reservation, error) {
+	s.mu.Lock()
+	err := s.fail
+	s.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	return s.Store.MeterSettle(ctx, batch)
+}
+
 // trail keeps the changes that were recorded.
 type trail struct{ changes []store.Change }
 
