@@ -74,7 +74,9 @@ func refusal(err error) error {
 	code, _ := resultCode(err)
 	detail := ""
 	switch code & 0xff {
-	case codeCorrupt, codeNotADB:
+	case codeNotADB:
+		return errors.Join(errNotDatabase, err)
+	case codeCorrupt:
 		detail = "The database is damaged. It was left as it is; restore it from a backup."
 	case codeReadOnly, codeCantOpen:
 		detail = "The database cannot be written. Make the file and its folder writable."

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -110,5 +111,24 @@ func TestConstraintsAreOfTheStore(t *testing.T) {
 	_, err := s.WriterValue(t.Context(), "INSERT INTO settings VALUES ('a', '', 0, ''), ('a', '', 0, '') RETURNING name")
 	if err := sqlite.Interpret(t.Context(), err); !errors.Is(err, store.ErrConflict) {
 		t.Errorf("a key that exists: %v, want %v", err, store.ErrConflict)
+	}
+}
+
+// However badly a context's end is timed, the one write connection goes on: no
+// transaction stays open on it.
+func TestACancelledWriteNeverWedgesTheWriter(t *testing.T) {
+	t.Parallel()
+	s := openFile(t, filepath.Join(t.TempDir(), "usermgmt.db"), nil)
+	device := store.KnownDevice{Subject: "usr_1", Address: "192.0.2.1", At: time.Unix(1, 0)}
+	for i := range 5000 {
+		ctx, cancel := context.WithTimeout(t.Context(), rand.N(60*time.Microsecond))
+		err := s.KnownDevicePut(ctx, device)
+		cancel()
+		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("write %d: %v", i, err)
+		}
+	}
+	if err := s.KnownDevicePut(t.Context(), device); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/url"
 	"os"
@@ -29,8 +28,8 @@ type Options struct {
 	// ReadConns is the size of the pool that reads. Zero means twice the number
 	// of processors, and at least 4.
 	ReadConns int
-	// BusyTimeout is how long a call waits while another process holds the
-	// file, before it answers ErrUnavailable. Zero means 5 s.
+	// BusyTimeout is how long a call waits for its turn, here and behind other
+	// processes, before it answers ErrUnavailable. Zero means 5 s.
 	BusyTimeout time.Duration
 }
 
@@ -109,12 +108,20 @@ func loadMigrations() ([]sqlstore.Migration, error) {
 	return sqlstore.Migrations(folder)
 }
 
-// fileHeader begins every SQLite file that is not empty.
-const fileHeader = "SQLite format 3\x00"
+// shortestFile is the least size of a SQLite file that is not empty: one page.
+const shortestFile = 512
 
-// prepareFile makes sure that the file is there, can be written and is not
-// somebody else's, and returns its absolute path. SQLite would make it readable
-// by everybody, and takes a file that is shorter than a page for an empty one.
+// creating orders the opens of this process: while a file is being made, nobody
+// else may open it. See prepareFile.
+var creating sync.Mutex
+
+// prepareFile makes sure that the file is there and is not somebody else's, and
+// returns its absolute path. SQLite would make it readable by everybody, and
+// takes a file that is shorter than a page for an empty one.
+//
+// A file that exists is never opened here: closing any descriptor of a file
+// drops every lock the process has on it (POSIX), those of another Store too
+// (sqlite.org/howtocorrupt.html, section 2.2).
 func prepareFile(path string) (string, error) {
 	if path == "" || path == ":memory:" || strings.ContainsRune(path, 0) {
 		return "", store.Invalid("path", "file", "The path must name a file: a database in memory cannot be shared by connections.")
@@ -129,17 +136,28 @@ func prepareFile(path string) (string, error) {
 	case !info.IsDir():
 		return "", errors.New("the folder of the database is a file")
 	}
-	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return "", fmt.Errorf("the file cannot be written: %w", err)
+	creating.Lock()
+	defer creating.Unlock()
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	switch {
+	case err == nil:
+		return file, f.Close()
+	case !errors.Is(err, fs.ErrExist):
+		return "", fmt.Errorf("the file cannot be made: %w", err)
 	}
-	defer f.Close()
-	header := make([]byte, len(fileHeader))
-	if n, err := io.ReadFull(f, header); n > 0 && (err != nil || string(header) != fileHeader) {
-		return "", errors.New("the file is not a SQLite database; it was left as it is")
+	info, err := os.Stat(file)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("the file cannot be used: %w", err)
+	case !info.Mode().IsRegular():
+		return "", errors.New("the path is not that of a file, and cannot be written")
+	case info.Size() > 0 && info.Size() < shortestFile:
+		return "", errNotDatabase
 	}
 	return file, nil
 }
+
+var errNotDatabase = errors.New("the file is not a SQLite database; it was left as it is")
 
 // The rules of a connection. They stand in the data source name, because a
 // PRAGMA by Exec would set one connection of a pool only. The writer does not

@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"testing"
 	"testing/synctest"
@@ -27,7 +28,7 @@ func TestWorksInABubble(t *testing.T) {
 		go func() {
 			ended <- s.InTx(ctx, func(ctx context.Context, q store.Queries) error {
 				close(started)
-				time.Sleep(time.Minute) // simulated
+				<-time.After(3 * time.Second) // simulated
 				return q.UserInsert(ctx, store.User{ID: "usr_1", CreatedAt: time.Now()})
 			})
 		}()
@@ -36,16 +37,52 @@ func TestWorksInABubble(t *testing.T) {
 		if err := s.UserInsert(ctx, store.User{ID: "usr_2"}); err != nil {
 			t.Error(err)
 		}
-		if waited := time.Since(before); waited != time.Minute {
-			t.Errorf("waited %v for the other transaction, want a minute", waited)
+		if waited := time.Since(before); waited != 3*time.Second {
+			t.Errorf("waited %v for the other transaction, want 3 s", waited)
 		}
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		if u, err := s.UserGet(ctx, "usr_1"); err != nil || !u.CreatedAt.Equal(before.Add(time.Minute)) {
+		if u, err := s.UserGet(ctx, "usr_1"); err != nil || !u.CreatedAt.Equal(before.Add(3*time.Second)) {
 			t.Errorf("user is %v: %v", u, err)
 		}
 		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// While another process holds the file, everybody who wants to write gives up
+// after the same time, also those who queue behind one another.
+func TestThoseWhoQueueGiveUpTogether(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "usermgmt.db")
+	synctest.Test(t, func(t *testing.T) {
+		holder, err := sqlite.Open(t.Context(), path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := sqlite.Open(t.Context(), path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = holder.InTx(t.Context(), func(ctx context.Context, _ store.Queries) error {
+			began := time.Now()
+			refused := make(chan error)
+			for range 5 {
+				go func() { refused <- s.UserInsert(ctx, store.User{ID: "usr_1"}) }()
+			}
+			for range 5 {
+				if err := <-refused; !errors.Is(err, store.ErrUnavailable) {
+					t.Errorf("writing: %v, want %v", err, store.ErrUnavailable)
+				}
+			}
+			if waited := time.Since(began); waited > 6*time.Second {
+				t.Errorf("the last gave up after %v, want 5 s", waited)
+			}
+			return nil
+		})
+		if err := errors.Join(err, s.Close(), holder.Close()); err != nil {
 			t.Error(err)
 		}
 	})

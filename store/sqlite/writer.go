@@ -36,17 +36,15 @@ func openWriter(dsn string, patience time.Duration) (*writer, error) {
 // else ends fn, a panic too, rolls back, and so does a context that ends before
 // the commit begins. The commit itself is not cut short.
 func (w *writer) transact(ctx context.Context, fn func(*tx) error) error {
-	if err := w.enter(ctx); err != nil {
+	if err := w.acquire(ctx, w.begin); err != nil {
 		return err
 	}
 	defer w.leave()
-	if err := w.patiently(ctx, w.begin); err != nil {
-		return err
-	}
 	t := &tx{writer: w, ctx: context.WithoutCancel(ctx)}
 	committed := false
 	defer func() {
 		if !committed {
+			t.end() // also after a panic: whoever kept the Queries writes nothing into the next one
 			w.rollback(t.ctx)
 		}
 	}()
@@ -62,11 +60,29 @@ func (w *writer) transact(ctx context.Context, fn func(*tx) error) error {
 
 // warm connects, so that what is wrong with the file shows.
 func (w *writer) warm(ctx context.Context) error {
-	if err := w.enter(ctx); err != nil {
+	if err := w.acquire(ctx, w.connect); err != nil {
 		return err
 	}
-	defer w.leave()
-	return w.patiently(ctx, w.connect)
+	w.leave()
+	return nil
+}
+
+// acquire waits for its turn and then for other processes, and returns with the
+// turn when try has succeeded. The patience counts from the beginning, so that
+// those who queue behind one another give up after the same time.
+func (w *writer) acquire(ctx context.Context, try func(context.Context) error) error {
+	wait, cancel := context.WithTimeout(ctx, w.patience)
+	defer cancel()
+	err := w.enter(wait)
+	if err == nil {
+		if err = patiently(wait, try); err != nil {
+			w.leave()
+		}
+	}
+	if wait.Err() != nil && ctx.Err() == nil && (busy(err) || errors.Is(err, context.DeadlineExceeded)) {
+		return store.Unavailable(err)
+	}
+	return err
 }
 
 func (w *writer) enter(ctx context.Context) error {
@@ -85,30 +101,33 @@ func (w *writer) enter(ctx context.Context) error {
 func (w *writer) leave() { <-w.turn }
 
 // patiently tries again while another process has the file, at short random
-// intervals, until the context or the patience ends.
-func (w *writer) patiently(ctx context.Context, try func(context.Context) error) error {
-	err := try(ctx)
-	if !busy(err) {
-		return err
-	}
-	wait, cancel := context.WithTimeout(ctx, w.patience)
-	defer cancel()
-	for busy(err) {
+// intervals, until the context ends.
+func patiently(ctx context.Context, try func(context.Context) error) error {
+	for {
+		err := try(ctx)
+		if !busy(err) {
+			return err
+		}
 		select {
 		case <-time.After(50*time.Microsecond + rand.N(450*time.Microsecond)):
-			err = try(ctx)
-		case <-wait.Done():
-			return cmp.Or[error](ctx.Err(), store.Unavailable(err))
+		case <-ctx.Done():
+			return cmp.Or(context.Cause(ctx), err)
 		}
 	}
-	return err
 }
 
+// begin is not cut short by a context: the driver in pure Go may report its end
+// for a statement that was run, and the transaction would stay open. It does not
+// wait either, and the context is looked at between two tries.
 func (w *writer) begin(ctx context.Context) error {
 	if err := w.connect(ctx); err != nil {
 		return err
 	}
-	return w.exec(ctx, "BEGIN IMMEDIATE")
+	err := w.exec(context.WithoutCancel(ctx), "BEGIN IMMEDIATE")
+	if err != nil && !busy(err) {
+		w.discard()
+	}
+	return err
 }
 
 func (w *writer) connect(ctx context.Context) (err error) {
