@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	// MaxKeys is how many keys a user may have that are not revoked.
+	// MaxKeys is how many keys a user may have that are neither revoked nor
+	// expired.
 	MaxKeys = 100
 
 	// MaxRotationGrace is how long a rotated key may live on at most.
@@ -284,26 +285,11 @@ func (tx keyTx) record(action, id string, changes map[string]store.Diff) {
 
 // checkRoom refuses one key more than MaxKeys.
 func (tx keyTx) checkRoom(ctx context.Context, userID string) error {
-	live := 0
-	page := store.Page{Limit: store.MaxLimit}
-	for {
-		list, err := tx.q.APIKeyList(ctx, userID, page)
-		if err != nil {
-			return err
-		}
-		for _, key := range list.Items {
-			if status := key.StatusAt(tx.c.At); status == store.Active || status == store.Suspended {
-				live++
-			}
-		}
-		if live >= MaxKeys {
-			return store.Errorf(store.ErrConflict, "There are %d keys already. Revoke one first.", MaxKeys)
-		}
-		if list.Next.IsZero() {
-			return nil
-		}
-		page.After = list.Next
+	live, err := tx.q.APIKeyCount(ctx, userID, tx.c.At)
+	if err == nil && live >= MaxKeys {
+		return store.Errorf(store.ErrConflict, "There are %d keys already. Revoke one first.", MaxKeys)
 	}
+	return err
 }
 
 // apply returns the key with the changes made.

@@ -382,7 +382,7 @@ func TestKeysAreBounded(t *testing.T) {
 	var latest store.APIKey
 	for i := range 3 * authn.MaxKeys {
 		key, _ := create(t, k, owner, authn.NewKey{Name: fmt.Sprint(i)})
-		if i < 2*authn.MaxKeys { // more dead ones than a page holds
+		if i < 2*authn.MaxKeys {
 			if err := k.Revoke(t.Context(), actor, alice, key.ID); err != nil {
 				t.Fatal(err)
 			}

@@ -266,19 +266,16 @@ func (m *memStore) APIKeyUpdate(_ context.Context, k store.APIKey) error {
 	return nil
 }
 
-func (m *memStore) APIKeyList(_ context.Context, userID string, p store.Page) (list store.List[store.APIKey], _ error) {
+func (m *memStore) APIKeyCount(_ context.Context, userID string, now time.Time) (n int, _ error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, id := range slices.Sorted(maps.Keys(m.keys)) {
-		if k := m.keys[id]; k.UserID == userID && id > p.After.ID {
-			list.Items = append(list.Items, k.APIKey)
-		}
-		if len(list.Items) == p.Size() {
-			list.Next = store.Position{ID: id}
-			break
+	for _, k := range m.keys {
+		lives := k.Status != store.Revoked && (k.ExpiresAt.IsZero() || k.ExpiresAt.After(now))
+		if k.UserID == userID && lives {
+			n++
 		}
 	}
-	return list, nil
+	return n, nil
 }
 
 func (m *memStore) PlanGet(_ context.Context, id string) (store.Plan, error) {

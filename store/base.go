@@ -201,6 +201,11 @@ func (Base) APIKeyList(context.Context, string, Page) (List[APIKey], error) {
 	return List[APIKey]{}, ErrUnsupported
 }
 
+// APIKeyCount answers ErrUnsupported.
+func (Base) APIKeyCount(context.Context, string, time.Time) (int, error) {
+	return 0, ErrUnsupported
+}
+
 // APIKeyTake answers ErrUnsupported.
 func (Base) APIKeyTake(context.Context, string) ([]APIKeyHash, error) {
 	return nil, ErrUnsupported

@@ -158,6 +158,9 @@ type APIKeyStore interface {
 	APIKeyUpdate(ctx context.Context, k APIKey) error
 	// APIKeyList lists a user's keys, revoked ones included.
 	APIKeyList(ctx context.Context, userID string, p Page) (List[APIKey], error)
+	// APIKeyCount counts a user's keys that are neither revoked nor expired at
+	// now. What it costs does not grow with those that are.
+	APIKeyCount(ctx context.Context, userID string, now time.Time) (int, error)
 	// APIKeyTake removes and returns all keys of a user.
 	APIKeyTake(ctx context.Context, userID string) ([]APIKeyHash, error)
 	// APIKeyUsed sets LastUsedAt of many keys at once, never back in time.

@@ -96,6 +96,7 @@ func callEverything(ctx context.Context, q *sqlstore.Queries) {
 	q.APIKeyGet(ctx, "u", "k")
 	q.APIKeyWithUser(ctx, hash)
 	q.APIKeyUpdate(ctx, store.APIKey{ID: "k", UserID: "u"})
+	q.APIKeyCount(ctx, "u", now)
 	q.APIKeyUsed(ctx, []store.KeyUse{{ID: "k", At: now}})
 	q.APIKeyTake(ctx, "u")
 	q.UserDelete(ctx, "u")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/usermgmt/usermgmt/store"
 )
@@ -110,6 +111,22 @@ func testAPIKeys(t *testing.T, open Opener) {
 		testPaging(t, func(ctx context.Context, p store.Page) (store.List[store.APIKey], error) {
 			return s.APIKeyList(ctx, k.UserID, p)
 		}, all)
+	})
+	run("APIKeyCount/NeitherRevokedNorExpired", func(t *testing.T, k store.APIKeyHash) {
+		count := func(at int) int { return got(s.APIKeyCount(t.Context(), k.UserID, moment(at)))(t) }
+		insert := func(userID string, status store.Status, expires time.Time) {
+			k := newKey(userID)
+			k.Status, k.ExpiresAt = status, expires
+			must(t, s.APIKeyInsert(t.Context(), k))
+		}
+		want(t, count(0), 1)
+		insert(k.UserID, store.Active, time.Time{})
+		insert(k.UserID, store.Suspended, moment(1000))
+		insert(k.UserID, store.Revoked, time.Time{})
+		insert(k.UserID, store.Revoked, moment(2000))
+		insert(newID("usr_"), store.Active, time.Time{})
+		want(t, count(999), 3)
+		want(t, count(1000), 1)
 	})
 	run("APIKeyTake/RemovesAndReturnsAll", func(t *testing.T, k store.APIKeyHash) {
 		second, other := newKey(k.UserID), newKey(newID("usr_"))

@@ -71,6 +71,7 @@ func calls(s store.Store, u store.User, v store.Session, k store.APIKeyHash, tok
 		{"APIKeyWithUser", func(c context.Context) error { _, _, err := s.APIKeyWithUser(c, k.Hash); return err }},
 		{"APIKeyUpdate", func(c context.Context) error { return s.APIKeyUpdate(c, store.APIKey{ID: k.ID, UserID: u.ID}) }},
 		{"APIKeyList", func(c context.Context) error { return drop(s.APIKeyList(c, u.ID, store.Page{})) }},
+		{"APIKeyCount", func(c context.Context) error { return drop(s.APIKeyCount(c, u.ID, moment(5))) }},
 		{"APIKeyTake", func(c context.Context) error { return drop(s.APIKeyTake(c, u.ID)) }},
 		{"APIKeyUsed", func(c context.Context) error { return s.APIKeyUsed(c, []store.KeyUse{{ID: k.ID, At: moment(9)}}) }},
 		{"PlanInsert", func(c context.Context) error { return s.PlanInsert(c, newPlan()) }},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"github.com/usermgmt/usermgmt/store"
 )
@@ -26,6 +27,10 @@ const (
 	apiKeyUpdate = `UPDATE api_keys SET name = ?3, scopes = ?4, allowed_ips = ?5, rate_limit = ?6, limits = ?7,
 			status = ?8, expires_at = ?9, revoked_at = ?10
 		WHERE id = ?2 AND user_id = ?1`
+	// Two counts, so that each is one range of the index of keys that live.
+	apiKeyCount = `SELECT
+		(SELECT count(*) FROM api_keys WHERE user_id = ?1 AND status <> 'revoked' AND expires_at = 0) +
+		(SELECT count(*) FROM api_keys WHERE user_id = ?1 AND status <> 'revoked' AND expires_at > ?2)`
 	apiKeyTake = `DELETE FROM api_keys WHERE user_id = ?1
 		RETURNING id, family, user_id, name, prefix, last4, scopes, allowed_ips, rate_limit, limits,
 			status, rotated_from, created_at, last_used_at, expires_at, revoked_at, hash`
@@ -116,6 +121,14 @@ func (q *Queries) APIKeyList(ctx context.Context, userID string, p store.Page) (
 	var f filter
 	f.where("k.user_id = ?%d", userID)
 	return page(ctx, q, keys, f, p)
+}
+
+// APIKeyCount counts a user's keys that are neither revoked nor expired at now.
+func (q *Queries) APIKeyCount(ctx context.Context, userID string, now time.Time) (int, error) {
+	return get(ctx, q, func(r scanner) (n int, err error) {
+		err = r.Scan(&n)
+		return n, err
+	}, apiKeyCount, userID, micros(now))
 }
 
 // APIKeyTake removes and returns all keys of a user, oldest first.

@@ -188,6 +188,7 @@ CREATE TABLE api_keys (
     hash         BLOB    NOT NULL UNIQUE
 ) STRICT;
 CREATE INDEX api_keys_by_user ON api_keys (user_id, created_at, id);
+CREATE INDEX api_keys_live    ON api_keys (user_id, expires_at) WHERE status <> 'revoked';
 
 CREATE TABLE service_keys (
     id           TEXT    NOT NULL PRIMARY KEY,
