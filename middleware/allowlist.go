@@ -66,7 +66,7 @@ func (l *AllowlistConfig) admits(r *http.Request) bool {
 	if l.Exempt != nil && l.Exempt(r) {
 		return true
 	}
-	addr := clientAddr(r)
+	addr := ClientAddr(r)
 	return (len(l.Prefixes) == 0 || Contains(l.Prefixes, addr)) &&
 		(len(current) == 0 || Contains(current, addr))
 }

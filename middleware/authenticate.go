@@ -2,12 +2,12 @@ package middleware
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"time"
 
 	"github.com/usermgmt/usermgmt/authn"
-	"github.com/usermgmt/usermgmt/internal/problem"
 	"github.com/usermgmt/usermgmt/store"
 )
 
@@ -27,6 +27,9 @@ type AuthenticateConfig struct {
 
 	// Clock is what credentials expire by; nil means time.Now.
 	Clock func() time.Time
+
+	// Logger is told why nobody could tell who calls; nil discards.
+	Logger *slog.Logger
 
 	// Denied is told of each refused credential, for the audit trail, but not
 	// of faults. It must not block. May be nil.
@@ -50,6 +53,9 @@ func Authenticate(cfg AuthenticateConfig) func(http.Handler) http.Handler {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			p, err := cfg.principal(r)
@@ -57,7 +63,7 @@ func Authenticate(cfg AuthenticateConfig) func(http.Handler) http.Handler {
 				if cfg.Denied != nil && isDenial(err) {
 					cfg.Denied(r, err)
 				}
-				problem.Write(w, r, err)
+				refuse(w, r, cfg.Logger, err)
 				return
 			}
 			if p != nil {
@@ -77,7 +83,7 @@ func (cfg *AuthenticateConfig) principal(r *http.Request) (*authn.Principal, err
 	if err != nil || credential == "" {
 		return nil, err
 	}
-	return cfg.Verifier.Verify(r.Context(), credential, clientAddr(r), cfg.Clock())
+	return cfg.Verifier.Verify(r.Context(), credential, ClientAddr(r), cfg.Clock())
 }
 
 // isDenial reports whether err says no, as opposed to "cannot tell".

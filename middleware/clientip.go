@@ -213,9 +213,9 @@ func peerAddr(r *http.Request) netip.Addr {
 	return addr.Unmap()
 }
 
-// clientAddr is the client's address for a middleware that needs one: what
-// [ResolveClientIP] found or, where none stands before it, the peer's.
-func clientAddr(r *http.Request) netip.Addr {
+// ClientAddr returns the client's address that [ResolveClientIP] found or, where
+// none stands before, the peer's; the zero Addr when the peer has none.
+func ClientAddr(r *http.Request) netip.Addr {
 	if addr := ClientIP(r.Context()); addr.IsValid() {
 		return addr
 	}

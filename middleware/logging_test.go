@@ -14,6 +14,7 @@ import (
 
 	"github.com/usermgmt/usermgmt/internal/problem"
 	"github.com/usermgmt/usermgmt/middleware"
+	"github.com/usermgmt/usermgmt/store"
 )
 
 // logLine is one line of the access log or of Recover.
@@ -189,5 +190,26 @@ func TestAccessLogBesideALateHandler(t *testing.T) {
 	<-late
 	if all := lines(t, &out); len(all) != 1 || all[0].Status != http.StatusServiceUnavailable {
 		t.Errorf("access log = %+v", all)
+	}
+}
+
+// The answer to a fault says nothing of its cause; the log does.
+func TestTheCauseOfAFaultIsLogged(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	h := middleware.Authenticate(middleware.AuthenticateConfig{
+		Verifier: principals{}, Clock: atNoon, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+	})(nothing{})
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("X-API-Key", "down")
+	w := serve(h, r)
+	wantProblem(t, w, http.StatusServiceUnavailable, store.ErrUnavailable)
+	if strings.Contains(w.Body.String(), "database is gone") || !strings.Contains(log.String(), "database is gone") {
+		t.Errorf("the answer is %s\nthe log is %s", w.Body, &log)
+	}
+	log.Reset()
+	r.Header.Set("X-API-Key", "nonsense")
+	if serve(h, r); log.Len() > 0 {
+		t.Errorf("a refusal is logged as a fault: %s", &log)
 	}
 }

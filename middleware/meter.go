@@ -113,7 +113,7 @@ func Meter(cfg MeterConfig) func(http.Handler) http.Handler {
 			reservation, err := cfg.reserve(w, r, p)
 			if err != nil {
 				rep.refuse()
-				problem.Write(w, r, err)
+				refuse(w, r, cfg.Logger, err)
 				return
 			}
 			c := &charge{cfg: &cfg, principal: p, report: rep, outermost: outermost, reservation: reservation}

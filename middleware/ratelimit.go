@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/usermgmt/usermgmt/authn"
-	"github.com/usermgmt/usermgmt/internal/problem"
 	"github.com/usermgmt/usermgmt/ratelimit"
 	"github.com/usermgmt/usermgmt/store"
 )
@@ -52,7 +51,7 @@ type RateLimitConfig struct {
 // It panics without a Limiter or a valid Rate.
 func RateLimitByIP(cfg RateLimitConfig) func(http.Handler) http.Handler {
 	return cfg.limit("RateLimitByIP", "ip", func(cfg *RateLimitConfig, r *http.Request) (ratelimit.Key, ratelimit.Rate, bool) {
-		return ratelimit.AddrKey(cfg.Space, clientAddr(r)), cfg.Rate, true
+		return ratelimit.AddrKey(cfg.Space, ClientAddr(r)), cfg.Rate, true
 	})
 }
 
@@ -102,7 +101,7 @@ func (cfg RateLimitConfig) limit(constructor, space string, bucket func(*RateLim
 			r, x := withExchange(r)
 			if x.spend(cfg.Space) {
 				if err := cfg.spend(w, r, key, rate); err != nil {
-					problem.Write(w, r, err)
+					refuse(w, r, cfg.Logger, err)
 					return
 				}
 			}
@@ -115,8 +114,7 @@ func (cfg RateLimitConfig) limit(constructor, space string, bucket func(*RateLim
 func (cfg *RateLimitConfig) spend(w http.ResponseWriter, r *http.Request, key ratelimit.Key, rate ratelimit.Rate) error {
 	d, err := cfg.Limiter.Allow(r.Context(), key, rate, 1, cfg.Clock())
 	if err != nil {
-		cfg.Logger.LogAttrs(r.Context(), slog.LevelError, "the rate limiter does not answer", slog.Any("error", err))
-		return store.Unavailable(err)
+		return store.Unavailable(fmt.Errorf("the rate limiter does not answer: %w", err))
 	}
 	policy := cfg.policy
 	if rate != cfg.Rate {

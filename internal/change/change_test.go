@@ -1,10 +1,12 @@
 package change_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -340,6 +342,30 @@ func TestAFollowerIsTrustedOnlyWhileItCanRead(t *testing.T) {
 			t.Error("it did not catch up when the feed came back")
 		}
 	})
+}
+
+// A database that hangs is told of like one that fails.
+func TestAFeedThatHangsIsLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		follower, err := change.Follow(t.Context(), &hangingFeed{}, version.New(), "here", time.Now, slog.New(slog.NewTextHandler(&log, nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		advance(change.PollEvery + change.TrustFor + time.Second)
+		fresh := follower.Fresh(time.Now())
+		follower.Close()
+		if fresh || !strings.Contains(log.String(), "cannot be read") {
+			t.Errorf("fresh %v; the log says %q", fresh, &log)
+		}
+	})
+}
+
+type hangingFeed struct{ feed }
+
+func (*hangingFeed) FeedAfter(ctx context.Context, _ int64, _ int) ([]store.FeedRow, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
 }
 
 // A process that was paused reads a clock far ahead of its last poll, and

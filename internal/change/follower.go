@@ -91,10 +91,10 @@ func (f *Follower) run(ctx context.Context) {
 
 func (f *Follower) pollOnce(ctx context.Context) {
 	began := f.clock().Sub(f.base)
-	ctx, cancel := context.WithTimeout(ctx, TrustFor)
+	step, cancel := context.WithTimeout(ctx, TrustFor)
 	defer cancel()
-	if err := f.poll(ctx, began); err != nil {
-		if ctx.Err() == nil && !f.failing {
+	if err := f.poll(step, began); err != nil {
+		if ctx.Err() == nil && !f.failing { // a feed that hangs fails too; one that is closed does not
 			f.failing = true
 			f.logger.Warn("the change feed cannot be read; cached credentials are checked in the database", "error", err)
 		}
