@@ -37,7 +37,7 @@ func (m *Manager) openStore(ctx context.Context) error {
 		return fmt.Errorf("usermgmt: the database cannot be opened: %w", err)
 	}
 	m.opened = true
-	m.logger.Info("the database is open", "where", withoutPassword(m.cfg.DatabaseURL))
+	m.logger.Info("the database is open", "where", whereabouts(m.cfg.DatabaseURL))
 	return nil
 }
 
@@ -225,12 +225,13 @@ func bytesOf(keys []string) [][]byte {
 	return all
 }
 
-// withoutPassword is a database URL as it may be logged.
-func withoutPassword(raw string) string {
+// whereabouts is what of a database URL may be logged: a password may stand
+// before the host and in the query.
+func whereabouts(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {
 		scheme, _, _ := strings.Cut(raw, ":")
 		return scheme + ":..."
 	}
-	return u.Redacted()
+	return (&url.URL{Scheme: u.Scheme, Opaque: u.Opaque, Host: u.Host, Path: u.Path}).String()
 }

@@ -50,7 +50,8 @@ type Config struct {
 	DatabaseURL string `env:"USERMGMT_DATABASE_URL"`
 
 	// Store is an open store of the host's own. New does not open another one,
-	// and Close does not close it. Nil means that New opens DatabaseURL.
+	// and Close does not close it: what only reads goes on answering then. Nil
+	// means that New opens DatabaseURL.
 	Store store.Store
 
 	// Drivers serve the schemes of DatabaseURL beside "sqlite".
@@ -123,7 +124,8 @@ type Config struct {
 	RateLimit ratelimit.Rate `env:"USERMGMT_RATE_LIMIT"`
 
 	// IPRateLimit is what one address (IPv6: one /64) may do before it is
-	// authenticated. The zero value means five times RateLimit.
+	// authenticated. The zero value means five times RateLimit, or RateLimit
+	// where that is more than a limiter can count.
 	IPRateLimit ratelimit.Rate `env:"USERMGMT_IP_RATE_LIMIT"`
 
 	// LoginRateLimit is how often one address may register, sign in or refresh.
@@ -164,8 +166,8 @@ type Config struct {
 	// Nil means the built-in list.
 	ReservedUsernames []string
 
-	// DeletedRetention is how long a deleted user can be restored. 0 means 30
-	// days.
+	// DeletedRetention is how long what a deleted user had is kept sealed. 0
+	// means 30 days.
 	DeletedRetention time.Duration `env:"USERMGMT_DELETED_RETENTION"`
 
 	// CloseTimeout bounds Close. 0 means 10 seconds.
@@ -201,14 +203,16 @@ func (c Config) withDefaults() Config {
 	c.PasswordHash = cmp.Or(c.PasswordHash, "bcrypt")
 	c.BcryptCost = cmp.Or(c.BcryptCost, 12)
 	c.PasswordMinLength = cmp.Or(c.PasswordMinLength, 8)
-	c.Lockout.Limit = cmp.Or(c.Lockout.Limit, 10)
-	c.Lockout.Window = cmp.Or(c.Lockout.Window, 15*time.Minute)
+	c.Lockout = cmp.Or(c.Lockout, Lockout{Limit: 10, Window: 15 * time.Minute})
 	c.AccessTokenTTL = cmp.Or(c.AccessTokenTTL, 10*time.Minute)
 	c.RefreshTokenTTL = cmp.Or(c.RefreshTokenTTL, 14*24*time.Hour)
 	c.RefreshAbsoluteTTL = cmp.Or(c.RefreshAbsoluteTTL, 30*24*time.Hour)
 	c.TokenAlgorithm = cmp.Or(c.TokenAlgorithm, "EdDSA")
 	c.RateLimit = cmp.Or(c.RateLimit, defaultRate)
-	c.IPRateLimit = cmp.Or(c.IPRateLimit, ratelimit.Rate{PerSecond: 5 * c.RateLimit.PerSecond, Burst: 5 * c.RateLimit.Burst})
+	if five := (ratelimit.Rate{PerSecond: 5 * c.RateLimit.PerSecond, Burst: 5 * c.RateLimit.Burst}); five.Valid() {
+		c.IPRateLimit = cmp.Or(c.IPRateLimit, five)
+	}
+	c.IPRateLimit = cmp.Or(c.IPRateLimit, c.RateLimit)
 	c.LoginRateLimit = cmp.Or(c.LoginRateLimit, ratelimit.Rate{PerSecond: 0.5, Burst: 30})
 	c.DefaultPlan = cmp.Or(c.DefaultPlan, "free")
 	if c.DailyConversations == nil {
@@ -246,7 +250,7 @@ func (c Config) validate() error {
 	c.validatePeople(&f)
 	c.validateTokens(&f)
 	c.validateLimits(&f)
-	c.validateSecrets(&f, known && c.Environment != Development)
+	f.checkSecrets(c, known && c.Environment != Development)
 	return errors.Join(f...)
 }
 
@@ -266,6 +270,13 @@ func (c Config) validateAddresses(f *faults) {
 	base, err := url.Parse(c.BaseURL)
 	f.check(err == nil && (base.Scheme == "http" || base.Scheme == "https") && base.Host != "" && base.Path == "" && base.RawQuery == "" && base.User == nil,
 		"BaseURL (USERMGMT_BASE_URL)", "must be an origin such as https://api.example.com")
+	for _, list := range []struct {
+		field    string
+		prefixes []netip.Prefix
+	}{{"IPAllowlist (USERMGMT_IP_ALLOWLIST)", c.IPAllowlist}, {"OpsAllowlist (USERMGMT_OPS_ALLOWLIST)", c.OpsAllowlist}} {
+		f.check(!slices.ContainsFunc(list.prefixes, func(p netip.Prefix) bool { return !p.IsValid() }),
+			list.field, "must be networks, such as 10.0.0.0/8")
+	}
 	f.check(c.TrustedProxies.Validate() == nil,
 		"TrustedProxies (USERMGMT_TRUSTED_PROXIES)", "must be networks, and none that holds every address")
 	for i, origin := range c.CORSOrigins {
@@ -290,6 +301,7 @@ func (c Config) validatePeople(f *faults) {
 		"Lockout (USERMGMT_LOCKOUT)", "must be 1 to 100 failures in 1m to 24h, such as 10/15m")
 	f.check(c.DeletedRetention >= time.Hour,
 		"DeletedRetention (USERMGMT_DELETED_RETENTION)", "must be at least 1h")
+	f.check(c.CloseTimeout > 0, "CloseTimeout", "must not be negative")
 }
 
 func (c Config) validateTokens(f *faults) {
@@ -321,7 +333,7 @@ func (c Config) validateLimits(f *faults) {
 		{"IPRateLimit (USERMGMT_IP_RATE_LIMIT)", c.IPRateLimit},
 		{"LoginRateLimit (USERMGMT_LOGIN_RATE_LIMIT)", c.LoginRateLimit},
 	} {
-		f.check(r.rate.PerSecond > 0 && r.rate.Burst >= 1, r.field, "must allow at least 1 request, such as 20/s,burst=40")
+		f.check(r.rate.Valid(), r.field, "must be a rate such as 20/s,burst=40")
 	}
 	f.check(metering.ValidPlanID(c.DefaultPlan),
 		"DefaultPlan (USERMGMT_DEFAULT_PLAN)", "must be 1 to 64 of a-z 0-9 -, first and last a letter or digit")
@@ -333,9 +345,9 @@ func (c Config) validateLimits(f *faults) {
 		"DailyConversations (USERMGMT_DAILY_CONVERSATIONS)", "must be from 0 to %d, or -1 for no limit", store.MaxAmount)
 }
 
-// validateSecrets checks the secrets that were given and, where they are needed,
+// checkSecrets checks the secrets that were given and, where they are needed,
 // that they were.
-func (c Config) validateSecrets(f *faults, needed bool) {
+func (f *faults) checkSecrets(c Config, needed bool) {
 	f.check(!needed || len(c.SecretKeys) > 0, "SecretKeys (USERMGMT_SECRET_KEYS)", "must be set in %s: at least 32 random bytes", c.Environment)
 	f.check(!needed || len(c.EncryptionKeys) > 0, "EncryptionKeys (USERMGMT_ENCRYPTION_KEYS)", "must be set in %s: a Fernet key", c.Environment)
 	f.check(!needed || len(c.AuditKeys) > 0, "AuditKeys (USERMGMT_AUDIT_KEYS)", "must be set in %s: at least 32 random bytes", c.Environment)

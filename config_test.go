@@ -1,6 +1,7 @@
 package usermgmt_test
 
 import (
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -89,12 +90,16 @@ func TestNewReportsEveryWrongFieldAtOnce(t *testing.T) {
 		EncryptionKeys:     []string{"short"},
 		DatabaseURL:        "mysql://localhost/",
 		Meters:             []usermgmt.Meter{{Name: "conversations"}},
+		IPAllowlist:        []netip.Prefix{{}},
+		OpsAllowlist:       []netip.Prefix{{}},
+		RateLimit:          usermgmt.Rate{PerSecond: 1, Burst: -1},
+		CloseTimeout:       -1,
 	})
 	if err == nil {
 		t.Fatal("New took it")
 	}
 	for _, field := range []string{"Environment", "BaseURL", "PasswordHash", "BcryptCost", "PasswordMinLength", "Lockout",
-		"AccessTokenTTL", "TokenAlgorithm", "DefaultPlan", "DailyConversations", "CORSOrigins[0]", "Scopes[0]", "DefaultScopes[0]", "EncryptionKeys", "DatabaseURL", "Meters[0]"} {
+		"AccessTokenTTL", "TokenAlgorithm", "DefaultPlan", "DailyConversations", "CORSOrigins[0]", "Scopes[0]", "DefaultScopes[0]", "EncryptionKeys", "DatabaseURL", "Meters[0]", "IPAllowlist", "OpsAllowlist", "RateLimit", "CloseTimeout"} {
 		if !strings.Contains(err.Error(), field) {
 			t.Errorf("the error does not name %s:\n%v", field, err)
 		}
@@ -259,5 +264,44 @@ func TestADatabaseThatCannotBeLeavesNothingBehind(t *testing.T) {
 	}
 	if left, _ := os.ReadDir("."); len(left) > 0 {
 		t.Errorf("files were left: %v", left)
+	}
+}
+
+// What New takes, Wrap and Protect can be made of.
+func TestAConfigThatIsTakenCanBeServed(t *testing.T) {
+	t.Parallel()
+	for name, option := range map[string]func(*usermgmt.Config){
+		"the fastest rate": func(cfg *usermgmt.Config) { cfg.RateLimit = usermgmt.Rate{PerSecond: 500_000, Burst: 1000} },
+		"the strictest lockout": func(cfg *usermgmt.Config) {
+			cfg.Lockout = usermgmt.Lockout{Limit: 1, Window: 24 * time.Hour}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			mgr := open(t, databasePath(t), option)
+			mgr.Wrap(mgr.Protect(usermgmt.Conversation())(http.HandlerFunc(ok)))
+		})
+	}
+}
+
+func TestALockoutOfNoFailuresIsRefused(t *testing.T) {
+	t.Parallel()
+	_, err := usermgmt.New(t.Context(), usermgmt.Config{DatabaseURL: "sqlite:" + databasePath(t), Lockout: usermgmt.Lockout{Window: 15 * time.Minute}})
+	if err == nil || !strings.Contains(err.Error(), "USERMGMT_LOCKOUT") {
+		t.Errorf("0 failures in 15 minutes: %v", err)
+	}
+}
+
+// Secrets from the file are held to the same rules as those that are given.
+func TestWeakSecretsInTheFileAreRefused(t *testing.T) {
+	t.Parallel()
+	path := databasePath(t)
+	write(t, path+".keys", "USERMGMT_SECRET_KEYS="+strings.Repeat("a", 32)+"\nUSERMGMT_ENCRYPTION_KEYS="+encryptionKey+"\nUSERMGMT_AUDIT_KEYS="+strongSecret+"\n")
+	if _, err := usermgmt.New(t.Context(), usermgmt.Config{DatabaseURL: "sqlite:" + path}); err == nil || !strings.Contains(err.Error(), "USERMGMT_SECRET_KEYS") {
+		t.Errorf("a weak secret in the file: %v", err)
+	}
+	write(t, path+".keys", "USERMGMT_SECRET_KEYS="+strongSecret+"\n")
+	if _, err := usermgmt.New(t.Context(), usermgmt.Config{DatabaseURL: "sqlite:" + path}); err == nil || !strings.Contains(err.Error(), "USERMGMT_AUDIT_KEYS") {
+		t.Errorf("a file without audit keys: %v", err)
 	}
 }

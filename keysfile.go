@@ -24,14 +24,15 @@ func (c Config) withDevelopmentKeys() (Config, error) {
 		return c, nil
 	}
 	path, database := c.keysPath()
-	_, noDatabase := os.Stat(database) // looked at first: the keys are always made before it
+	info, noDatabase := os.Stat(database) // looked at first: the keys are always made before it
 	kept, err := readKeys(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && noDatabase == nil:
+	case errors.Is(err, fs.ErrNotExist) && noDatabase == nil && info.Size() > 0:
 		return c, fmt.Errorf("usermgmt: the database %s exists, but its secrets %s do not; put the file back, or set USERMGMT_SECRET_KEYS, USERMGMT_ENCRYPTION_KEYS and USERMGMT_AUDIT_KEYS: new secrets could neither open nor check what is stored", database, path)
 	case errors.Is(err, fs.ErrNotExist):
-		kept, err = createKeys(path)
-		c.Logger.Info("secrets for development were made", "file", path)
+		if kept, err = createKeys(path); err == nil {
+			c.Logger.Info("secrets for development are kept in a file", "path", path)
+		}
 	}
 	if err != nil {
 		return c, err
@@ -47,6 +48,10 @@ func (c Config) withDevelopmentKeys() (Config, error) {
 		if len(*missing.keys) == 0 {
 			*missing.keys = strings.Split(kept[missing.name], ",")
 		}
+	}
+	var f faults
+	if f.checkSecrets(c, true); len(f) > 0 {
+		return c, fmt.Errorf("usermgmt: the secrets in %s cannot be used: %w", path, errors.Join(f...))
 	}
 	return c, nil
 }

@@ -109,18 +109,19 @@ func (m *Manager) unlessWrapped(protect func(http.Handler) http.Handler) func(ht
 		wrapped := protect(next)
 		bare := prepare(wrapped)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if middleware.RequestID(r.Context()) == "" {
-				bare.ServeHTTP(w, r)
+			if ctx := r.Context(); middleware.RequestID(ctx) != "" && middleware.ClientIP(ctx).IsValid() {
+				wrapped.ServeHTTP(w, r)
 				return
 			}
-			wrapped.ServeHTTP(w, r)
+			bare.ServeHTTP(w, r)
 		})
 	}
 }
 
 // Wrap puts around the host's whole mux what every request passes: request id,
-// client address, access log, recovery from panics, IP allowlist, CORS, security
-// headers, and problem documents in place of the mux's own 404 and 405.
+// access log, recovery from panics, client address, security headers, IP
+// allowlist, CORS, and problem documents in place of the mux's own 404 and 405.
+// A credential in the query (access_token, api_key) is refused on every route.
 func (m *Manager) Wrap(next http.Handler) http.Handler {
 	return compose(
 		middleware.AssignRequestID(),
@@ -161,7 +162,7 @@ func (m *Manager) refuseWhenClosed(next http.Handler) http.Handler {
 }
 
 func (m *Manager) authenticate() func(http.Handler) http.Handler {
-	return middleware.Authenticate(middleware.AuthenticateConfig{Verifier: m.verifier, Clock: m.cfg.Clock, Denied: m.denied})
+	return middleware.Authenticate(middleware.AuthenticateConfig{Verifier: m.verifier, Logger: m.logger, Clock: m.cfg.Clock, Denied: m.denied})
 }
 
 func (m *Manager) limitByIP() func(http.Handler) http.Handler {
@@ -204,10 +205,13 @@ func (m *Manager) denied(r *http.Request, err error) {
 		return
 	}
 	p, _ := authn.FromContext(r.Context())
-	ip := middleware.ClientIP(r.Context())
+	ip := ""
+	if addr := middleware.ClientAddr(r); addr.IsValid() {
+		ip = addr.String()
+	}
 	m.trail.Record(store.Change{
 		Action: "request.denied",
-		Actor:  p.Actor(ip.String(), middleware.RequestID(r.Context())),
+		Actor:  p.Actor(ip, middleware.RequestID(r.Context())),
 		Target: store.Target{Kind: "route", ID: r.Pattern},
 		Result: store.Denied,
 		Reason: string(code),

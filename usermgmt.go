@@ -24,7 +24,9 @@ import (
 const Version = "0.1.0"
 
 // Manager is the whole of usermgmt for one host. Make it with New. Its methods
-// may be called by any number of goroutines; after Close they answer ErrClosed.
+// may be called by any number of goroutines. After Close whatever would change
+// something answers ErrClosed, and so does what reads from a store that New
+// opened.
 type Manager struct {
 	cfg     Config
 	logger  *slog.Logger
@@ -99,8 +101,8 @@ func (m *Manager) Messages() *messagelog.Log { return m.messages }
 func (m *Manager) Audit() *audit.Trail { return m.trail }
 
 // Run does the upkeep: it deletes what expired. It blocks until ctx ends or the
-// Manager is closed, and then returns nil. Nothing is lost and no limit is
-// wrong without it.
+// Manager is closed, and then returns nil; of a Manager that is closed already
+// it returns ErrClosed. Nothing is lost and no limit is wrong without it.
 func (m *Manager) Run(ctx context.Context) error {
 	m.mu.Lock()
 	if m.life.Err() != nil {
@@ -119,7 +121,8 @@ func (m *Manager) Run(ctx context.Context) error {
 
 // Close refuses new work, writes what is still in memory, waits for what is
 // under way and closes what New opened. It gives up after Config.CloseTimeout
-// with an error. A second call waits for the first and returns its error.
+// with an error. A second call waits for the first and returns its error. Shut
+// the http.Server down first: Close does not wait for handlers.
 func (m *Manager) Close() error {
 	m.closeOnce.Do(func() {
 		m.mu.Lock()
