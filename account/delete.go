@@ -10,14 +10,6 @@ import (
 	"github.com/usermgmt/usermgmt/store"
 )
 
-// remains is what is sealed of a deleted user, so that he can come back whole.
-// It is stored: members may be added, never renamed.
-type remains struct {
-	User store.User          `json:"user"`
-	Hash *store.PasswordHash `json:"password_hash"` // nil when there was none
-	Keys []store.APIKeyHash  `json:"keys"`          // as they were: it is for a restore to suspend the active ones
-}
-
 // Delete deletes an account so that it can come back until its retention is
 // over. Profile, password hash and keys are sealed and set aside; sessions and
 // keys are refused from now on; the address is free at once, while the user name
@@ -90,19 +82,29 @@ func (u *Users) setAside(ctx context.Context, q store.Queries, c *store.Change, 
 // sealRemains takes the keys of a user and seals them with his profile and
 // password hash.
 func (u *Users) sealRemains(ctx context.Context, q store.Queries, c *store.Change, user store.User) (string, error) {
-	left := remains{User: user}
-	hash, err := q.PasswordHashGet(ctx, user.ID)
-	if err == nil {
-		left.Hash = &hash
-	} else if !errors.Is(err, store.ErrNotFound) {
+	hash, err := passwordHash(ctx, q, user.ID)
+	if err != nil {
 		return "", err
 	}
-	if left.Keys, err = q.APIKeyTake(ctx, user.ID); err != nil {
+	keys, err := q.APIKeyTake(ctx, user.ID)
+	if err != nil {
 		return "", err
 	}
-	plain, err := json.Marshal(left)
+	plain, err := json.Marshal(remainsOf(user, hash, keys))
 	if err != nil {
 		return "", fmt.Errorf("account: a user cannot be encoded: %w", err)
 	}
 	return u.cfg.Seal.Seal(plain, "deleted_users.sealed."+user.ID, c.At)
+}
+
+// passwordHash returns the hash of a user, or nil when there is none.
+func passwordHash(ctx context.Context, q store.Queries, id string) (*store.PasswordHash, error) {
+	hash, err := q.PasswordHashGet(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &hash, nil
 }

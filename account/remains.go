@@ -1,0 +1,125 @@
+package account
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/usermgmt/usermgmt/store"
+)
+
+// remains is what is sealed of a deleted user, so that he can come back whole.
+// Sealed values outlive the program that wrote them: the names of their members
+// stand in tags, apart from those of any record. Members may be added, never
+// renamed.
+type remains struct {
+	User remainsUser  `json:"user"`
+	Hash *remainsHash `json:"password_hash"` // null when there was none
+	Keys []remainsKey `json:"keys"`          // as they were: it is for a restore to suspend the active ones
+}
+
+type remainsUser struct {
+	ID              string          `json:"id"`
+	Username        string          `json:"username"`
+	Email           string          `json:"email"`
+	EmailVerified   bool            `json:"email_verified"`
+	DisplayName     string          `json:"display_name"`
+	Status          string          `json:"status"`
+	SuspendedReason string          `json:"suspended_reason"`
+	SuspendedUntil  time.Time       `json:"suspended_until"`
+	Plan            string          `json:"plan"`
+	Zone            remainsZone     `json:"zone"`
+	ZoneChangedAt   time.Time       `json:"zone_changed_at"`
+	MFAEnabled      bool            `json:"mfa_enabled"`
+	Metadata        json.RawMessage `json:"metadata"`
+	CreatedAt       time.Time       `json:"created_at"`
+	UpdatedAt       time.Time       `json:"updated_at"`
+	LastLoginAt     time.Time       `json:"last_login_at"`
+}
+
+type remainsZone struct {
+	Name     string    `json:"name"`
+	Previous string    `json:"previous"`
+	From     time.Time `json:"from"`
+}
+
+type remainsHash struct {
+	Hash      string    `json:"hash"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+type remainsKey struct {
+	ID          string         `json:"id"`
+	Hash        []byte         `json:"hash"`
+	Family      string         `json:"family"`
+	Name        string         `json:"name"`
+	Prefix      string         `json:"prefix"`
+	Last4       string         `json:"last4"`
+	Scopes      []string       `json:"scopes"`
+	AllowedIPs  []string       `json:"allowed_ips"`
+	RateLimit   string         `json:"rate_limit"`
+	Limits      []remainsLimit `json:"limits"`
+	Status      string         `json:"status"`
+	RotatedFrom string         `json:"rotated_from"`
+	CreatedAt   time.Time      `json:"created_at"`
+	LastUsedAt  time.Time      `json:"last_used_at"`
+	ExpiresAt   time.Time      `json:"expires_at"`
+	RevokedAt   time.Time      `json:"revoked_at"`
+}
+
+type remainsLimit struct {
+	Meter  string       `json:"meter"`
+	Window store.Window `json:"window"`
+	Limit  int64        `json:"limit"`
+}
+
+func remainsOf(u store.User, hash *store.PasswordHash, keys []store.APIKeyHash) remains {
+	left := remains{User: remainsUser{
+		ID:              u.ID,
+		Username:        u.Username,
+		Email:           u.Email,
+		EmailVerified:   u.EmailVerified,
+		DisplayName:     u.DisplayName,
+		Status:          string(u.Status),
+		SuspendedReason: u.SuspendedReason,
+		SuspendedUntil:  u.SuspendedUntil,
+		Plan:            u.Plan,
+		Zone:            remainsZone(u.Zone),
+		ZoneChangedAt:   u.ZoneChangedAt,
+		MFAEnabled:      u.MFAEnabled,
+		Metadata:        u.Metadata,
+		CreatedAt:       u.CreatedAt,
+		UpdatedAt:       u.UpdatedAt,
+		LastLoginAt:     u.LastLoginAt,
+	}}
+	if hash != nil {
+		left.Hash = &remainsHash{Hash: hash.Hash, UpdatedAt: hash.UpdatedAt}
+	}
+	for _, k := range keys {
+		left.Keys = append(left.Keys, remainsOfKey(k))
+	}
+	return left
+}
+
+func remainsOfKey(k store.APIKeyHash) remainsKey {
+	out := remainsKey{
+		ID:          k.ID,
+		Hash:        k.Hash[:],
+		Family:      k.Family,
+		Name:        k.Name,
+		Prefix:      k.Prefix,
+		Last4:       k.Last4,
+		Scopes:      k.Scopes,
+		AllowedIPs:  k.AllowedIPs,
+		RateLimit:   k.RateLimit,
+		Status:      string(k.Status),
+		RotatedFrom: k.RotatedFrom,
+		CreatedAt:   k.CreatedAt,
+		LastUsedAt:  k.LastUsedAt,
+		ExpiresAt:   k.ExpiresAt,
+		RevokedAt:   k.RevokedAt,
+	}
+	for _, l := range k.Limits {
+		out.Limits = append(out.Limits, remainsLimit(l))
+	}
+	return out
+}
