@@ -18,7 +18,6 @@ import (
 	"github.com/usermgmt/usermgmt/metering"
 	"github.com/usermgmt/usermgmt/ratelimit"
 	"github.com/usermgmt/usermgmt/store"
-	"github.com/usermgmt/usermgmt/store/sqlite"
 	"github.com/usermgmt/usermgmt/tasks"
 )
 
@@ -39,23 +38,6 @@ func (m *Manager) openStore(ctx context.Context) error {
 	m.opened = true
 	m.logger.Info("the database is open", "where", whereabouts(m.cfg.DatabaseURL))
 	return nil
-}
-
-// storeDriver finds the driver of DatabaseURL's scheme.
-func (c Config) storeDriver() (store.StoreDriver, error) {
-	scheme, _, _ := strings.Cut(c.DatabaseURL, ":")
-	for _, driver := range append([]Driver{sqlite.Driver}, c.Drivers...) {
-		opener, ok := driver.(store.StoreDriver)
-		if !ok {
-			continue
-		}
-		for _, s := range opener.Schemes() {
-			if s == scheme {
-				return opener, nil
-			}
-		}
-	}
-	return nil, store.ErrUnsupported
 }
 
 // build makes the rooms from the bottom up.
