@@ -21,9 +21,10 @@ const (
 
 // validate checks the fields that clients set and that differ from before, and
 // brings them into form: scopes sorted, addresses as canonical prefixes, times
-// in UTC. What was stored stays good: a scope or a meter that the host dropped
-// since, or an expiry that has passed, does not stop a change of name.
-func (k *Keys) validate(key *store.APIKey, before store.APIKey) error {
+// in UTC. Of the limits it checks those that the client named. What was stored
+// stays good: a scope or a meter that the host dropped since, or an expiry that
+// has passed, does not stop a change of name.
+func (k *Keys) validate(key *store.APIKey, before store.APIKey, limits []store.Limit) error {
 	var errs []store.FieldError
 	fault := func(field, rule, message string) {
 		errs = append(errs, store.FieldError{Field: field, Rule: rule, Message: message})
@@ -49,10 +50,15 @@ func (k *Keys) validate(key *store.APIKey, before store.APIKey) error {
 			fault("rate_limit", "format", `The rate must look like "20/s,burst=40".`)
 		}
 	}
-	errs = append(errs, limitFaults(key.Limits, func(meter string) bool {
+	declared := func(meter string) bool {
 		stored := func(l store.Limit) bool { return l.Meter == meter }
 		return k.cfg.Meters == nil || slices.Contains(k.cfg.Meters, meter) || slices.ContainsFunc(before.Limits, stored)
-	})...)
+	}
+	if max(len(limits), len(key.Limits)) > maxKeyLimits {
+		fault("limits", "max_items", "There are more than 64 limits.")
+	} else {
+		errs = append(errs, limitFaults(limits, declared)...)
+	}
 	if len(errs) > 0 {
 		return &store.Error{Code: store.ErrValidation, Detail: "The key has a member that is not valid.", Fields: errs}
 	}
@@ -61,9 +67,6 @@ func (k *Keys) validate(key *store.APIKey, before store.APIKey) error {
 
 func limitFaults(limits []store.Limit, declared func(meter string) bool) []store.FieldError {
 	var errs []store.FieldError
-	if len(limits) > maxKeyLimits {
-		return []store.FieldError{{Field: "limits", Rule: "max_items", Message: "There are too many limits."}}
-	}
 	for i, l := range limits {
 		fault := func(member, rule, message string) {
 			errs = append(errs, store.FieldError{Field: fmt.Sprintf("limits[%d]%s", i, member), Rule: rule, Message: message})
@@ -81,7 +84,7 @@ func limitFaults(limits []store.Limit, declared func(meter string) bool) []store
 			fault(".limit", "range", "The limit must be from 0 to 9007199254740991, or null.")
 		}
 		if _, twice := limitOf(limits[:i], l); twice {
-			fault("", "unique", "The meter and window have a limit already.")
+			fault("", "unique", "The meter and window are named already.")
 		}
 	}
 	return errs

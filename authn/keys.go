@@ -3,7 +3,6 @@ package authn
 import (
 	"cmp"
 	"context"
-	"slices"
 	"time"
 
 	"github.com/usermgmt/usermgmt/internal/change"
@@ -49,16 +48,6 @@ type NewKey struct {
 	Limits     []store.Limit
 }
 
-// KeyUpdate changes the fields that are not nil.
-type KeyUpdate struct {
-	Name       *string
-	Scopes     *[]string
-	ExpiresAt  *time.Time // zero means never
-	AllowedIPs *[]string
-	RateLimit  *string
-	Limits     *[]store.Limit
-}
-
 // Keys makes, changes and revokes users' API keys. A caller who is a key
 // himself needs the scope keys:manage, and neither makes nor changes a key
 // into one with more rights than his own. Methods are safe for concurrent use.
@@ -101,7 +90,7 @@ func (k *Keys) Create(ctx context.Context, actor store.Actor, creator Principal,
 		Limits:     in.Limits,
 		ExpiresAt:  in.ExpiresAt,
 	}
-	if err := k.validate(&asked, store.APIKey{}); err != nil {
+	if err := k.validate(&asked, store.APIKey{}, in.Limits); err != nil {
 		return store.APIKey{}, "", err
 	}
 	secret := GenerateAPIKey(k.cfg.Prefix)
@@ -141,7 +130,7 @@ func (k *Keys) Update(ctx context.Context, actor store.Actor, creator Principal,
 			return errRevokedKey()
 		}
 		key = up.apply(before)
-		if err := k.validate(&key, before); err != nil {
+		if err := k.validate(&key, before, up.limits()); err != nil {
 			return err
 		}
 		return tx.update(ctx, "key.update", before, key)
@@ -290,41 +279,6 @@ func (tx keyTx) checkRoom(ctx context.Context, userID string) error {
 		return store.Errorf(store.ErrConflict, "There are %d keys already. Revoke one first.", MaxKeys)
 	}
 	return err
-}
-
-// apply returns the key with the changes made.
-func (up KeyUpdate) apply(key store.APIKey) store.APIKey {
-	set(&key.Name, up.Name)
-	set(&key.Scopes, up.Scopes)
-	set(&key.ExpiresAt, up.ExpiresAt)
-	set(&key.AllowedIPs, up.AllowedIPs)
-	set(&key.RateLimit, up.RateLimit)
-	set(&key.Limits, up.Limits)
-	return key
-}
-
-func set[T any](to *T, from *T) {
-	if from != nil {
-		*to = *from
-	}
-}
-
-// diffKeys lists what the audit trail shows of a change.
-func diffKeys(before, after store.APIKey) map[string]store.Diff {
-	changes := make(map[string]store.Diff)
-	note := func(name string, from, to any, same bool) {
-		if !same {
-			changes[name] = store.Diff{From: from, To: to}
-		}
-	}
-	note("name", before.Name, after.Name, before.Name == after.Name)
-	note("status", before.Status, after.Status, before.Status == after.Status)
-	note("scopes", before.Scopes, after.Scopes, slices.Equal(before.Scopes, after.Scopes))
-	note("allowed_ips", before.AllowedIPs, after.AllowedIPs, slices.Equal(before.AllowedIPs, after.AllowedIPs))
-	note("rate_limit", before.RateLimit, after.RateLimit, before.RateLimit == after.RateLimit)
-	note("limits", before.Limits, after.Limits, slices.Equal(before.Limits, after.Limits))
-	note("expires_at", before.ExpiresAt, after.ExpiresAt, before.ExpiresAt.Equal(after.ExpiresAt))
-	return changes
 }
 
 func errRevokedKey() error {

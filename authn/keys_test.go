@@ -134,11 +134,11 @@ func TestKeyLimitsAreOfMetersThatExist(t *testing.T) {
 
 	config.Meters = []string{"conversations"} // the host dropped tokens: what was stored stays good
 	k = authn.NewKeys(config)
-	name, other := "renamed", limits("pictures")
+	name, other := "renamed", []authn.LimitChange{{Limit: limits("pictures")[0]}}
 	if _, err := k.Update(t.Context(), actor, owner, key.ID, authn.KeyUpdate{Name: &name}); err != nil {
 		t.Errorf("a change of name: %v", err)
 	}
-	if _, err := k.Update(t.Context(), actor, owner, key.ID, authn.KeyUpdate{Limits: &other}); !errors.Is(err, store.ErrValidation) {
+	if _, err := k.Update(t.Context(), actor, owner, key.ID, authn.KeyUpdate{Limits: other}); !errors.Is(err, store.ErrValidation) {
 		t.Errorf("another meter that does not exist: %v", err)
 	}
 }
@@ -187,6 +187,8 @@ func TestCase_AK_02_AKeyConfersNoMoreThanItHas(t *testing.T) {
 		"rotating a wider key": second(k.Rotate(t.Context(), actor, by, wide.ID, time.Hour)),
 		"changing a wider key": last(k.Update(t.Context(), actor, by, wide.ID, authn.KeyUpdate{Name: &name})),
 		"widening a key":       last(k.Update(t.Context(), actor, by, child.ID, authn.KeyUpdate{Scopes: &all})),
+		"dropping limits":      last(k.Update(t.Context(), actor, by, child.ID, authn.KeyUpdate{DropLimits: true})),
+		"ending a limit":       last(k.Update(t.Context(), actor, by, child.ID, authn.KeyUpdate{Limits: []authn.LimitChange{{Limit: limits(0)[0], Inherit: true}}})),
 		"widening itself":      last(k.Update(t.Context(), actor, by, parent.ID, authn.KeyUpdate{ExpiresAt: new(time.Time)})),
 	} {
 		if !errors.Is(err, store.ErrForbidden) {

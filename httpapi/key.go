@@ -72,7 +72,7 @@ type createKeyInput struct {
 	ExpiresAt  *time.Time   `json:"expires_at,omitempty" nullable:"true" doc:"Absent or null means never"`
 	AllowedIPs []string     `json:"allowed_ips,omitempty" nullable:"false" doc:"Addresses and CIDR prefixes; none means anywhere"`
 	RateLimit  string       `json:"rate_limit,omitempty" nullable:"true" doc:"Such as 20/s,burst=40; absent or null means the plan's"`
-	Limits     []limitInput `json:"limits,omitempty" nullable:"false"`
+	Limits     []limitInput `json:"limits,omitempty" nullable:"false" maxItems:"64"`
 }
 
 func (a *API) createKey(ctx context.Context, c *call, in createKeyInput) (KeyWithSecret, error) {
@@ -99,7 +99,7 @@ type updateKeyInput struct {
 	ExpiresAt  optional[time.Time]    `json:"expires_at,omitzero" nullable:"true" doc:"Null means never"`
 	AllowedIPs optional[[]string]     `json:"allowed_ips,omitzero" nullable:"true" doc:"Null means anywhere"`
 	RateLimit  optional[string]       `json:"rate_limit,omitzero" nullable:"true" doc:"Null means the plan's"`
-	Limits     optional[[]limitInput] `json:"limits,omitzero" nullable:"true" doc:"Replaced whole; null means none"`
+	Limits     optional[[]limitChangeInput] `json:"limits,omitzero" nullable:"true" maxItems:"64" doc:"Pairs of meter and window that are not named stay; null removes all"`
 }
 
 func (a *API) updateKey(ctx context.Context, c *call, in updateKeyInput) (Key, error) {
@@ -110,9 +110,10 @@ func (a *API) updateKey(ctx context.Context, c *call, in updateKeyInput) (Key, e
 		AllowedIPs: in.AllowedIPs.pointer(),
 		RateLimit:  in.RateLimit.pointer(),
 	}
-	if given := in.Limits.pointer(); given != nil {
-		limits := storeLimits(*given)
-		update.Limits = &limits
+	update.DropLimits = in.Limits.set && in.Limits.value == nil
+	var err error
+	if update.Limits, err = limitChanges(in.Limits.value); err != nil {
+		return Key{}, err
 	}
 	key, err := a.cfg.Keys.Update(ctx, c.actor(), c.principal, c.id, update)
 	if err != nil {

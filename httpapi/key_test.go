@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -74,6 +75,47 @@ func TestKeys_Lifecycle(t *testing.T) {
 	w.call("POST", path+"/enable", alice, "").want(409, "conflict")
 	w.call("PATCH", path, alice, `{"name":"x"}`).want(409, "conflict")
 	w.call("POST", path+"/delete", alice, "{}").want(204, "")
+}
+
+// TestKeyLimitsArePatched changes single limits of a key: what is not named
+// stays.
+func TestKeyLimitsArePatched(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{})
+	alice := w.register("alice").access
+	entry := func(window, rest string) string {
+		return `{"meter":"conversations","window":"` + window + `",` + rest + `}`
+	}
+	day, month := entry("day", `"limit":5`), entry("month", `"limit":null`)
+	id, _ := w.key(alice, `{"name":"k","limits":[`+day+`,`+month+`]}`)
+	for _, row := range []struct{ patch, want string }{
+		{`[]`, day + `,` + month},
+		{`[` + entry("week", `"limit":0`) + `]`, day + `,` + month + `,` + entry("week", `"limit":0`)},
+		{`[` + entry("day", `"limit":7,"inherit":false`) + `,` + entry("month", `"inherit":true`) + `]`, entry("day", `"limit":7`) + `,` + entry("week", `"limit":0`)},
+		{`[` + entry("month", `"inherit":true`) + `,` + entry("day", `"limit":null`) + `]`, entry("day", `"limit":null`) + `,` + entry("week", `"limit":0`)},
+		{`null`, ``},
+	} {
+		var want []any
+		must(t, json.Unmarshal([]byte(`[`+row.want+`]`), &want))
+		got := w.call("PATCH", "/auth/me/keys/"+id, alice, `{"limits":`+row.patch+`}`).want(200, "").json()["limits"]
+		if diff := cmp.Diff(any(want), got); diff != "" {
+			t.Errorf("after %s (-want +got): %s", row.patch, diff)
+		}
+	}
+	for patch, field := range map[string]string{
+		`[` + entry("day", `"limit":1,"inherit":true`) + `]`:             "limits[0]",
+		`[` + day + `,` + entry("month", `"inherit":false`) + `]`:        "limits[1]",
+		`[` + entry("month", `"limit":1`) + `,` + month + `]`:            "limits[1]",
+		`[` + entry("year", `"inherit":true`) + `]`:                      "limits[0].window",
+		`[` + entry("day", `"limit":-1`) + `]`:                           "limits[0].limit",
+		`[` + strings.TrimSuffix(strings.Repeat(day+`,`, 65), `,`) + `]`: "limits",
+		`[{"meter":"conversations","inherit":true}]`:                     "limits[0].window",
+	} {
+		answer := w.call("PATCH", "/auth/me/keys/"+id, alice, `{"limits":`+patch+`}`).want(422, "validation_failed")
+		if faults, _ := answer.json()["errors"].([]any); len(faults) != 1 || faults[0].(map[string]any)["field"] != field {
+			t.Errorf("%s: %s", patch, answer.body)
+		}
+	}
 }
 
 func TestCase_AK_01_NoKeyWithoutSession(t *testing.T) {

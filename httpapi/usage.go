@@ -2,8 +2,10 @@ package httpapi
 
 import (
 	"context"
+	"fmt"
 	"time"
 
+	"github.com/usermgmt/usermgmt/authn"
 	"github.com/usermgmt/usermgmt/store"
 )
 
@@ -32,13 +34,38 @@ type limitInput struct {
 func storeLimits(from []limitInput) []store.Limit {
 	var out []store.Limit
 	for _, l := range from {
-		limit := store.Unlimited
-		if l.Limit != nil {
-			limit = *l.Limit
-		}
-		out = append(out, store.Limit{Meter: l.Meter, Window: l.Window, Limit: limit})
+		out = append(out, store.Limit{Meter: l.Meter, Window: l.Window, Limit: amountOf(l.Limit)})
 	}
 	return out
+}
+
+// limitChangeInput sets or removes one limit of several.
+type limitChangeInput struct {
+	Meter   string           `json:"meter"`
+	Window  store.Window     `json:"window" enum:"day,week,month"`
+	Limit   optional[*int64] `json:"limit,omitzero" minimum:"0" maximum:"9007199254740991" doc:"Null means unlimited; absent with inherit"`
+	Inherit bool             `json:"inherit,omitempty" doc:"True removes the limit"`
+}
+
+// limitChanges reads what a PATCH says of limits.
+func limitChanges(from []limitChangeInput) ([]authn.LimitChange, error) {
+	out := make([]authn.LimitChange, len(from))
+	var faults []store.FieldError
+	for i, l := range from {
+		if l.Limit.set == l.Inherit {
+			faults = append(faults, store.FieldError{
+				Field: fmt.Sprintf("limits[%d]", i), Rule: "one_of", Message: "There must be either a limit, or inherit that is true.",
+			})
+		}
+		out[i] = authn.LimitChange{Limit: store.Limit{Meter: l.Meter, Window: l.Window}, Inherit: l.Inherit}
+		if l.Limit.set {
+			out[i].Limit.Limit = amountOf(l.Limit.value)
+		}
+	}
+	if len(faults) > 0 {
+		return nil, invalidMembers(faults)
+	}
+	return out, nil
 }
 
 // Usage is what is used of each limit that applies to the caller.
@@ -83,6 +110,14 @@ func (a *API) getUsage(ctx context.Context, c *call, _ none) (Usage, error) {
 		}
 	}
 	return Usage{Plan: plan, Meters: meters}, nil
+}
+
+// amountOf reads what amountOrNull shows.
+func amountOf(limit *int64) int64 {
+	if limit == nil {
+		return store.Unlimited
+	}
+	return *limit
 }
 
 // amountOrNull shows the absence of a limit as null.
