@@ -63,6 +63,7 @@ type remainsKey struct {
 	CreatedAt   time.Time      `json:"created_at"`
 	LastUsedAt  time.Time      `json:"last_used_at"`
 	ExpiresAt   time.Time      `json:"expires_at"`
+	RetiresAt   time.Time      `json:"retires_at"`
 	RevokedAt   time.Time      `json:"revoked_at"`
 }
 
@@ -116,6 +117,7 @@ func remainsOfKey(k store.APIKeyHash) remainsKey {
 		CreatedAt:   k.CreatedAt,
 		LastUsedAt:  k.LastUsedAt,
 		ExpiresAt:   k.ExpiresAt,
+		RetiresAt:   k.RetiresAt,
 		RevokedAt:   k.RevokedAt,
 	}
 	for _, l := range k.Limits {

@@ -49,7 +49,7 @@ func TestWhatIsSealedKeepsItsForm(t *testing.T) {
 		ID: "key_1", Family: "kfm_1", UserID: user.ID, Name: "ci", Prefix: "um_abcd", Last4: "wxyz",
 		Scopes: []string{"usage:read"}, AllowedIPs: []string{"192.0.2.0/24"}, RateLimit: "20/s,burst=40",
 		Limits: []store.Limit{{Meter: "conversations", Window: store.Day, Limit: 5}},
-		Status: store.Active, RotatedFrom: "key_0", CreatedAt: at(8), LastUsedAt: at(9), ExpiresAt: at(10), RevokedAt: at(11),
+		Status: store.Active, RotatedFrom: "key_0", CreatedAt: at(8), LastUsedAt: at(9), ExpiresAt: at(10), RetiresAt: at(11), RevokedAt: at(12),
 	}}
 	allSet(t, user, user.Zone, hash, key.APIKey, key.Limits[0])
 	must(t, h.store.UserInsert(t.Context(), user))

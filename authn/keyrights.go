@@ -80,7 +80,7 @@ func (r keyRights) fill(key store.APIKey) store.APIKey {
 		return key
 	}
 	if key.ExpiresAt.IsZero() {
-		key.ExpiresAt = r.key.ExpiresAt
+		key.ExpiresAt = r.key.EndsAt()
 	}
 	if len(key.AllowedIPs) == 0 {
 		key.AllowedIPs = r.key.AllowedIPs
@@ -108,13 +108,13 @@ func (r keyRights) admit(before, key store.APIKey) error {
 	if r.key == nil {
 		return nil
 	}
-	own := *r.key
+	own, end := *r.key, r.key.EndsAt()
 	for _, rule := range []struct {
 		within bool
 		what   string
 	}{
 		{isSubset(key.Scopes, own.Scopes), "scopes"},
-		{own.ExpiresAt.IsZero() || !key.ExpiresAt.IsZero() && !key.ExpiresAt.After(own.ExpiresAt), "lifetime"},
+		{end.IsZero() || !key.EndsAt().IsZero() && !key.EndsAt().After(end), "lifetime"},
 		{addressesWithin(key.AllowedIPs, own.AllowedIPs), "addresses"},
 		{rateWithin(key.RateLimit, own.RateLimit), "rate limit"},
 		{limitsWithin(key.Limits, own.Limits), "limits"},

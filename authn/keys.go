@@ -116,9 +116,10 @@ func (k *Keys) List(ctx context.Context, userID string, p store.Page) (store.Lis
 	return k.cfg.Store.APIKeyList(ctx, userID, p)
 }
 
-// Update changes a key of the creator. A revoked key is ErrConflict, and an
-// outcome beyond the creator's rights ErrForbidden. Verdicts made before are
-// forgotten when Update returns.
+// Update changes a key of the creator. A revoked key is ErrConflict, as is an
+// expired one that there is no room to bring back; an outcome beyond the
+// creator's rights is ErrForbidden. Verdicts made before are forgotten when
+// Update returns.
 func (k *Keys) Update(ctx context.Context, actor store.Actor, creator Principal, id string, up KeyUpdate) (store.APIKey, error) {
 	var key store.APIKey
 	err := k.change(ctx, actor, creator, func(ctx context.Context, tx keyTx) error {
@@ -173,10 +174,13 @@ func (k *Keys) Revoke(ctx context.Context, actor store.Actor, userID, id string)
 	})
 }
 
-// Rotate makes a new key with the rights of an active one, in the same family,
-// and returns it with its secret. The old key lives until grace has passed, or
-// ends at once when grace is zero; both share limits and usage. Grace is at
-// most MaxRotationGrace. A key that is not active is ErrConflict.
+// Rotate makes a new key with the rights and the expiry of an active one, in the
+// same family, and returns it with its secret. The old key lives until grace has
+// passed, or ends at once when grace is zero; both share limits and usage. Grace
+// is at most MaxRotationGrace. A key that is not active is ErrConflict.
+//
+// Whoever lost the new key rotates the old one again during its grace: that is
+// not prolonged, and does not shorten the life of what comes out.
 func (k *Keys) Rotate(ctx context.Context, actor store.Actor, creator Principal, id string, grace time.Duration) (store.APIKey, Secret, error) {
 	if grace < 0 || grace > MaxRotationGrace {
 		return store.APIKey{}, "", store.Invalid("grace_seconds", "range", "The grace must be from 0 to 604800 seconds.")
@@ -191,17 +195,12 @@ func (k *Keys) Rotate(ctx context.Context, actor store.Actor, creator Principal,
 		if before.StatusAt(tx.c.At) != store.Active {
 			return store.Errorf(store.ErrConflict, "Only an active key can be rotated.")
 		}
-		after := before
-		if grace == 0 {
-			after.Status, after.RevokedAt = store.Revoked, tx.c.At
-		} else if end := tx.c.At.Add(grace); after.ExpiresAt.IsZero() || end.Before(after.ExpiresAt) {
-			after.ExpiresAt = end
-		}
+		after := retired(before, tx.c.At, grace)
 		if err := tx.q.APIKeyUpdate(ctx, after); err != nil {
 			return err
 		}
 		made = before
-		made.RotatedFrom, made.LastUsedAt = before.ID, time.Time{}
+		made.RotatedFrom, made.LastUsedAt, made.RetiresAt = before.ID, time.Time{}, time.Time{}
 		if err := tx.insert(ctx, &made, secret); err != nil {
 			return err
 		}
@@ -211,6 +210,16 @@ func (k *Keys) Rotate(ctx context.Context, actor store.Actor, creator Principal,
 		return nil
 	})
 	return made, secret, err
+}
+
+// retired is a key once it was rotated: it ends after grace, if not before.
+func retired(key store.APIKey, now time.Time, grace time.Duration) store.APIKey {
+	if grace == 0 {
+		key.Status, key.RevokedAt = store.Revoked, now
+	} else if end, own := now.Add(grace), key.EndsAt(); own.IsZero() || end.Before(own) {
+		key.RetiresAt = end
+	}
+	return key
 }
 
 // keyTx is one change of keys: the transaction, what it tells the audit trail
@@ -247,10 +256,16 @@ func (tx keyTx) insert(ctx context.Context, key *store.APIKey, secret Secret) er
 	return tx.q.APIKeyInsert(ctx, store.APIKeyHash{APIKey: *key, Hash: HashSecret(secret.Reveal())})
 }
 
-// update writes what differs, when the creator may confer the outcome.
+// update writes what differs, when the creator may confer the outcome. A key
+// that comes back from its end needs room like a new one.
 func (tx keyTx) update(ctx context.Context, action string, before, after store.APIKey) error {
 	if err := tx.rights.admit(before, after); err != nil {
 		return err
+	}
+	if tx.ended(before) && !tx.ended(after) {
+		if err := tx.checkRoom(ctx, after.UserID); err != nil {
+			return err
+		}
 	}
 	return tx.write(ctx, action, before, after)
 }
@@ -270,6 +285,11 @@ func (tx keyTx) record(action, id string, changes map[string]store.Diff) {
 	tx.c.Target = store.Target{Kind: "key", ID: id}
 	tx.c.Changes = changes
 	tx.c.Affects = append(tx.c.Affects, store.KeyVersion(id))
+}
+
+func (tx keyTx) ended(key store.APIKey) bool {
+	end := key.EndsAt()
+	return !end.IsZero() && !tx.c.At.Before(end)
 }
 
 // checkRoom refuses one key more than MaxKeys.

@@ -377,6 +377,48 @@ func TestRotate(t *testing.T) {
 	}
 }
 
+// A client that lost the answer rotates again: what it gets lives as long as the
+// first successor, although the old key ends with its grace.
+func TestRotateAgainDuringTheGrace(t *testing.T) {
+	t.Parallel()
+	for _, expiry := range []time.Time{{}, noon.Add(48 * time.Hour)} {
+		h := newHouse(t)
+		k := newKeys(h)
+		old, _ := create(t, k, owner, authn.NewKey{Name: "n", Scopes: []string{authn.ScopeKeysManage}, ExpiresAt: expiry})
+		end := noon.Add(time.Hour)
+		for range 2 {
+			fresh, _, err := k.Rotate(t.Context(), actor, owner, old.ID, end.Sub(h.now()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !fresh.EndsAt().Equal(expiry) || fresh.Family != old.Family || fresh.RotatedFrom != old.ID {
+				t.Errorf("the successor ends at %v, not %v: %+v", fresh.EndsAt(), expiry, fresh)
+			}
+			h.advance(time.Minute)
+		}
+		if _, _, err := k.Rotate(t.Context(), actor, owner, old.ID, 10*time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		left, _ := k.Get(t.Context(), alice, old.ID)
+		if !left.EndsAt().Equal(end) || !left.ExpiresAt.Equal(expiry) {
+			t.Errorf("the old key ends at %v, not %v", left.EndsAt(), end)
+		}
+		// In its grace a key confers nothing that outlives it.
+		if _, _, err := k.Rotate(t.Context(), actor, asKey(left), old.ID, 0); !errors.Is(err, store.ErrForbidden) {
+			t.Errorf("rotating itself: %v", err)
+		}
+		child, _ := create(t, k, asKey(left), authn.NewKey{Name: "child", Scopes: []string{}})
+		if !child.ExpiresAt.Equal(end) {
+			t.Errorf("its child ends at %v", child.ExpiresAt)
+		}
+		// An expiry that is given ends the grace.
+		later := noon.Add(24 * time.Hour)
+		if left, err := k.Update(t.Context(), actor, owner, old.ID, authn.KeyUpdate{ExpiresAt: &later}); err != nil || !left.EndsAt().Equal(later) {
+			t.Errorf("with another expiry it ends at %v, %v", left.EndsAt(), err)
+		}
+	}
+}
+
 func TestKeysAreBounded(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -396,6 +438,17 @@ func TestKeysAreBounded(t *testing.T) {
 	}
 	if _, _, err := k.Rotate(t.Context(), actor, owner, latest.ID, 0); err != nil {
 		t.Errorf("rotating a key away when there is no room for one more: %v", err)
+	}
+
+	h = newHouse(t)
+	k = newKeys(h)
+	expired, _ := create(t, k, owner, authn.NewKey{Name: "expired", ExpiresAt: noon.Add(time.Hour)})
+	h.advance(time.Hour)
+	for i := range authn.MaxKeys {
+		create(t, k, owner, authn.NewKey{Name: fmt.Sprint(i)})
+	}
+	if _, err := k.Update(t.Context(), actor, owner, expired.ID, authn.KeyUpdate{ExpiresAt: new(time.Time)}); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("bringing back one more: %v, want a conflict", err)
 	}
 }
 

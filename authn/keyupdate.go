@@ -11,7 +11,7 @@ import (
 type KeyUpdate struct {
 	Name       *string
 	Scopes     *[]string
-	ExpiresAt  *time.Time // zero means never
+	ExpiresAt  *time.Time // zero means never; it also ends a grace
 	AllowedIPs *[]string
 	RateLimit  *string
 
@@ -41,7 +41,9 @@ func (up KeyUpdate) limits() []store.Limit {
 func (up KeyUpdate) apply(key store.APIKey) store.APIKey {
 	set(&key.Name, up.Name)
 	set(&key.Scopes, up.Scopes)
-	set(&key.ExpiresAt, up.ExpiresAt)
+	if up.ExpiresAt != nil {
+		key.ExpiresAt, key.RetiresAt = *up.ExpiresAt, time.Time{}
+	}
 	set(&key.AllowedIPs, up.AllowedIPs)
 	set(&key.RateLimit, up.RateLimit)
 	key.Limits = slices.Clone(key.Limits)
@@ -94,6 +96,6 @@ func diffKeys(before, after store.APIKey) map[string]store.Diff {
 	note("allowed_ips", before.AllowedIPs, after.AllowedIPs, slices.Equal(before.AllowedIPs, after.AllowedIPs))
 	note("rate_limit", before.RateLimit, after.RateLimit, before.RateLimit == after.RateLimit)
 	note("limits", before.Limits, after.Limits, slices.Equal(before.Limits, after.Limits))
-	note("expires_at", before.ExpiresAt, after.ExpiresAt, before.ExpiresAt.Equal(after.ExpiresAt))
+	note("expires_at", before.EndsAt(), after.EndsAt(), before.EndsAt().Equal(after.EndsAt()))
 	return changes
 }

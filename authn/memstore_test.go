@@ -270,7 +270,7 @@ func (m *memStore) APIKeyCount(_ context.Context, userID string, now time.Time) 
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, k := range m.keys {
-		lives := k.Status != store.Revoked && (k.ExpiresAt.IsZero() || k.ExpiresAt.After(now))
+		lives := k.Status != store.Revoked && (k.EndsAt().IsZero() || k.EndsAt().After(now))
 		if k.UserID == userID && lives {
 			n++
 		}

@@ -287,7 +287,7 @@ func (v *Verifier) lookKey(ctx context.Context, d *verdict, hash [32]byte, now t
 		own, _ := ratelimit.ParseRate(key.RateLimit) // zero for none
 		d.principal = &Principal{KeyID: key.ID, KeyFamily: key.Family, Scopes: key.Scopes, Limits: key.Limits, Rate: own}
 		d.addrs = parsePrefixes(key.AllowedIPs)
-		d.endBy(key.ExpiresAt)
+		d.endBy(key.EndsAt())
 	}
 	return user, nil
 }

@@ -22,7 +22,7 @@ type Key struct {
 	RotatedFrom *string      `json:"rotated_from" doc:"The id of the key that this one replaced"`
 	CreatedAt   time.Time    `json:"created_at"`
 	LastUsedAt  *time.Time   `json:"last_used_at"`
-	ExpiresAt   *time.Time   `json:"expires_at"`
+	ExpiresAt   *time.Time   `json:"expires_at" doc:"Null means never; of a rotated key, the end of its grace"`
 }
 
 // KeyWithSecret is an API key just made: the one answer that shows the key
@@ -46,7 +46,7 @@ func (a *API) key(k store.APIKey) Key {
 		RotatedFrom: textOrNull(k.RotatedFrom),
 		CreatedAt:   k.CreatedAt.UTC(),
 		LastUsedAt:  timeOrNull(k.LastUsedAt),
-		ExpiresAt:   timeOrNull(k.ExpiresAt),
+		ExpiresAt:   timeOrNull(k.EndsAt()),
 	}
 }
 
@@ -94,11 +94,11 @@ func (a *API) createKey(ctx context.Context, c *call, in createKeyInput) (KeyWit
 }
 
 type updateKeyInput struct {
-	Name       optional[string]       `json:"name,omitzero"`
-	Scopes     optional[[]string]     `json:"scopes,omitzero" nullable:"false"`
-	ExpiresAt  optional[time.Time]    `json:"expires_at,omitzero" nullable:"true" doc:"Null means never"`
-	AllowedIPs optional[[]string]     `json:"allowed_ips,omitzero" nullable:"true" doc:"Null means anywhere"`
-	RateLimit  optional[string]       `json:"rate_limit,omitzero" nullable:"true" doc:"Null means the plan's"`
+	Name       optional[string]             `json:"name,omitzero"`
+	Scopes     optional[[]string]           `json:"scopes,omitzero" nullable:"false"`
+	ExpiresAt  optional[time.Time]          `json:"expires_at,omitzero" nullable:"true" doc:"Null means never"`
+	AllowedIPs optional[[]string]           `json:"allowed_ips,omitzero" nullable:"true" doc:"Null means anywhere"`
+	RateLimit  optional[string]             `json:"rate_limit,omitzero" nullable:"true" doc:"Null means the plan's"`
 	Limits     optional[[]limitChangeInput] `json:"limits,omitzero" nullable:"true" maxItems:"64" doc:"Pairs of meter and window that are not named stay; null removes all"`
 }
 

@@ -20,12 +20,22 @@ type APIKey struct {
 	CreatedAt   time.Time
 	LastUsedAt  time.Time // zero when never used
 	ExpiresAt   time.Time // zero means never
+	RetiresAt   time.Time // end of the grace of a key that was rotated; else zero
 	RevokedAt   time.Time
+}
+
+// EndsAt returns when the key ends by itself, which is the earlier of ExpiresAt
+// and RetiresAt; zero means never.
+func (k APIKey) EndsAt() time.Time {
+	if k.ExpiresAt.IsZero() || !k.RetiresAt.IsZero() && k.RetiresAt.Before(k.ExpiresAt) {
+		return k.RetiresAt
+	}
+	return k.ExpiresAt
 }
 
 // StatusAt returns the status at t, Expired included.
 func (k APIKey) StatusAt(t time.Time) Status {
-	if k.Status == Active && !k.ExpiresAt.IsZero() && !t.Before(k.ExpiresAt) {
+	if end := k.EndsAt(); k.Status == Active && !end.IsZero() && !t.Before(end) {
 		return Expired
 	}
 	return k.Status

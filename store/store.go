@@ -154,7 +154,7 @@ type APIKeyStore interface {
 	// one query.
 	APIKeyWithUser(ctx context.Context, hash [32]byte) (APIKey, User, error)
 	// APIKeyUpdate replaces Name, Scopes, AllowedIPs, RateLimit, Limits, Status,
-	// ExpiresAt and RevokedAt.
+	// ExpiresAt, RetiresAt and RevokedAt.
 	APIKeyUpdate(ctx context.Context, k APIKey) error
 	// APIKeyList lists a user's keys, revoked ones included.
 	APIKeyList(ctx context.Context, userID string, p Page) (List[APIKey], error)

@@ -8,7 +8,7 @@ import (
 // Status is the state of an account or a key.
 type Status string
 
-// The states. Expired is computed from ExpiresAt and never stored.
+// The states. Expired is computed from the time and never stored.
 const (
 	Active    Status = "active"
 	Suspended Status = "suspended"

@@ -19,12 +19,14 @@ func newKey(userID string) store.APIKeyHash {
 			{Meter: "conversations", Window: store.Day, Limit: store.Unlimited},
 			{Meter: "tokens", Window: store.Month, Limit: store.MaxAmount},
 		},
-		CreatedAt: moment(0), LastUsedAt: moment(1), ExpiresAt: moment(1000), RevokedAt: moment(2),
+		CreatedAt: moment(0), LastUsedAt: moment(1), ExpiresAt: moment(1000), RetiresAt: moment(1001), RevokedAt: moment(2),
 	}}
 }
 
 func keptKey(k store.APIKeyHash) store.APIKeyHash {
-	k.CreatedAt, k.LastUsedAt, k.ExpiresAt, k.RevokedAt = kept(k.CreatedAt), kept(k.LastUsedAt), kept(k.ExpiresAt), kept(k.RevokedAt)
+	for _, t := range []*time.Time{&k.CreatedAt, &k.LastUsedAt, &k.ExpiresAt, &k.RetiresAt, &k.RevokedAt} {
+		*t = kept(*t)
+	}
 	return k
 }
 
@@ -89,10 +91,10 @@ func testAPIKeys(t *testing.T, open Opener) {
 		next := store.APIKey{ID: k.ID, UserID: k.UserID, Family: "other", Name: "n", Prefix: "p", Last4: "l",
 			Scopes: []string{"x"}, RateLimit: "1/m", Limits: []store.Limit{{Meter: "m", Window: store.Week}},
 			Status: store.Revoked, RotatedFrom: "other", CreatedAt: moment(70), LastUsedAt: moment(71),
-			ExpiresAt: moment(72), RevokedAt: moment(73)}
+			ExpiresAt: moment(72), RetiresAt: moment(74), RevokedAt: moment(73)}
 		must(t, s.APIKeyUpdate(t.Context(), next))
 		k.Name, k.Scopes, k.AllowedIPs, k.RateLimit, k.Limits = next.Name, next.Scopes, nil, next.RateLimit, next.Limits
-		k.Status, k.ExpiresAt, k.RevokedAt = next.Status, next.ExpiresAt, next.RevokedAt
+		k.Status, k.ExpiresAt, k.RetiresAt, k.RevokedAt = next.Status, next.ExpiresAt, next.RetiresAt, next.RevokedAt
 		want(t, get(t, k), keptKey(k).APIKey)
 	})
 	run("APIKeyUpdate/Missing", func(t *testing.T, k store.APIKeyHash) {
@@ -114,18 +116,22 @@ func testAPIKeys(t *testing.T, open Opener) {
 	})
 	run("APIKeyCount/NeitherRevokedNorExpired", func(t *testing.T, k store.APIKeyHash) {
 		count := func(at int) int { return got(s.APIKeyCount(t.Context(), k.UserID, moment(at)))(t) }
-		insert := func(userID string, status store.Status, expires time.Time) {
+		insert := func(userID string, status store.Status, expires, retires time.Time) {
 			k := newKey(userID)
-			k.Status, k.ExpiresAt = status, expires
+			k.Status, k.ExpiresAt, k.RetiresAt = status, expires, retires
 			must(t, s.APIKeyInsert(t.Context(), k))
 		}
+		never := time.Time{}
 		want(t, count(0), 1)
-		insert(k.UserID, store.Active, time.Time{})
-		insert(k.UserID, store.Suspended, moment(1000))
-		insert(k.UserID, store.Revoked, time.Time{})
-		insert(k.UserID, store.Revoked, moment(2000))
-		insert(newID("usr_"), store.Active, time.Time{})
-		want(t, count(999), 3)
+		insert(k.UserID, store.Active, never, never)
+		insert(k.UserID, store.Suspended, moment(1000), never)
+		insert(k.UserID, store.Active, moment(2000), moment(900))
+		insert(k.UserID, store.Active, never, moment(900))
+		insert(k.UserID, store.Revoked, never, never)
+		insert(k.UserID, store.Revoked, moment(2000), never)
+		insert(newID("usr_"), store.Active, never, never)
+		want(t, count(899), 5)
+		want(t, count(900), 3)
 		want(t, count(1000), 1)
 	})
 	run("APIKeyTake/RemovesAndReturnsAll", func(t *testing.T, k store.APIKeyHash) {

@@ -12,11 +12,12 @@ import (
 const (
 	apiKeyFields = `k.id, k.family, k.user_id, k.name, k.prefix, k.last4, k.scopes, k.allowed_ips,
 		k.rate_limit, k.limits, k.status, k.rotated_from, k.created_at, k.last_used_at, k.expires_at,
-		k.revoked_at`
+		k.retires_at, k.revoked_at`
 
 	apiKeyInsert = `INSERT INTO api_keys (id, family, user_id, name, prefix, last4, scopes, allowed_ips,
-			rate_limit, limits, status, rotated_from, created_at, last_used_at, expires_at, revoked_at, hash)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+			rate_limit, limits, status, rotated_from, created_at, last_used_at, expires_at, retires_at,
+			revoked_at, hash)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
 		ON CONFLICT DO NOTHING`
 	apiKeyGet = `SELECT ` + apiKeyFields + ` FROM api_keys k WHERE k.id = ?2 AND k.user_id = ?1`
 	// The inner SELECT keeps the placeholder out of the join: where it could
@@ -25,15 +26,15 @@ const (
 	apiKeyWithUser = `SELECT ` + apiKeyFields + `, ` + userFields + `
 		FROM (SELECT * FROM api_keys WHERE hash = ?1 LIMIT 1) k JOIN users u ON u.id = k.user_id`
 	apiKeyUpdate = `UPDATE api_keys SET name = ?3, scopes = ?4, allowed_ips = ?5, rate_limit = ?6, limits = ?7,
-			status = ?8, expires_at = ?9, revoked_at = ?10
+			status = ?8, expires_at = ?9, retires_at = ?10, revoked_at = ?11
 		WHERE id = ?2 AND user_id = ?1`
 	// Two counts, so that each is one range of the index of keys that live.
 	apiKeyCount = `SELECT
-		(SELECT count(*) FROM api_keys WHERE user_id = ?1 AND status <> 'revoked' AND expires_at = 0) +
-		(SELECT count(*) FROM api_keys WHERE user_id = ?1 AND status <> 'revoked' AND expires_at > ?2)`
+		(SELECT count(*) FROM api_keys WHERE user_id = ?1 AND status <> 'revoked' AND ends_at = 0) +
+		(SELECT count(*) FROM api_keys WHERE user_id = ?1 AND status <> 'revoked' AND ends_at > ?2)`
 	apiKeyTake = `DELETE FROM api_keys WHERE user_id = ?1
 		RETURNING id, family, user_id, name, prefix, last4, scopes, allowed_ips, rate_limit, limits,
-			status, rotated_from, created_at, last_used_at, expires_at, revoked_at, hash`
+			status, rotated_from, created_at, last_used_at, expires_at, retires_at, revoked_at, hash`
 	apiKeyUsed = `UPDATE api_keys SET last_used_at = ?2 WHERE id = ?1 AND last_used_at < ?2`
 )
 
@@ -72,7 +73,8 @@ func (c limitsColumn) Scan(src any) error {
 func apiKeyColumns(k *store.APIKey) []any {
 	return []any{&k.ID, &k.Family, &k.UserID, &k.Name, &k.Prefix, &k.Last4, jsonColumn{&k.Scopes},
 		jsonColumn{&k.AllowedIPs}, &k.RateLimit, limitsColumn{&k.Limits}, &k.Status, &k.RotatedFrom,
-		timeColumn{&k.CreatedAt}, timeColumn{&k.LastUsedAt}, timeColumn{&k.ExpiresAt}, timeColumn{&k.RevokedAt}}
+		timeColumn{&k.CreatedAt}, timeColumn{&k.LastUsedAt}, timeColumn{&k.ExpiresAt}, timeColumn{&k.RetiresAt},
+		timeColumn{&k.RevokedAt}}
 }
 
 func scanAPIKey(r scanner) (k store.APIKey, err error) {
@@ -90,7 +92,7 @@ func (q *Queries) APIKeyInsert(ctx context.Context, k store.APIKeyHash) error {
 	return q.insert(ctx, apiKeyInsert, k.ID, k.Family, k.UserID, k.Name, k.Prefix, k.Last4,
 		text(k.Scopes), text(k.AllowedIPs), k.RateLimit, limitsText(k.Limits), string(k.Status),
 		k.RotatedFrom, micros(k.CreatedAt), micros(k.LastUsedAt), micros(k.ExpiresAt),
-		micros(k.RevokedAt), k.Hash[:])
+		micros(k.RetiresAt), micros(k.RevokedAt), k.Hash[:])
 }
 
 // APIKeyGet finds a key of one user.
@@ -109,7 +111,8 @@ func (q *Queries) APIKeyWithUser(ctx context.Context, hash [32]byte) (k store.AP
 // APIKeyUpdate replaces the fields that may change.
 func (q *Queries) APIKeyUpdate(ctx context.Context, k store.APIKey) error {
 	return q.update(ctx, apiKeyUpdate, k.UserID, k.ID, k.Name, text(k.Scopes), text(k.AllowedIPs),
-		k.RateLimit, limitsText(k.Limits), string(k.Status), micros(k.ExpiresAt), micros(k.RevokedAt))
+		k.RateLimit, limitsText(k.Limits), string(k.Status), micros(k.ExpiresAt), micros(k.RetiresAt),
+		micros(k.RevokedAt))
 }
 
 // APIKeyList lists a user's keys, revoked ones included.

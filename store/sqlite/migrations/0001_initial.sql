@@ -184,11 +184,18 @@ CREATE TABLE api_keys (
     created_at   INTEGER NOT NULL,
     last_used_at INTEGER NOT NULL,
     expires_at   INTEGER NOT NULL,
+    retires_at   INTEGER NOT NULL,
     revoked_at   INTEGER NOT NULL,
-    hash         BLOB    NOT NULL UNIQUE
+    hash         BLOB    NOT NULL UNIQUE,
+    -- When the key ends by itself.
+    ends_at      INTEGER NOT NULL GENERATED ALWAYS AS (
+        CASE WHEN retires_at = 0 THEN expires_at
+             WHEN expires_at = 0 THEN retires_at
+             ELSE min(expires_at, retires_at) END
+    ) VIRTUAL
 ) STRICT;
 CREATE INDEX api_keys_by_user ON api_keys (user_id, created_at, id);
-CREATE INDEX api_keys_live    ON api_keys (user_id, expires_at) WHERE status <> 'revoked';
+CREATE INDEX api_keys_live    ON api_keys (user_id, ends_at) WHERE status <> 'revoked';
 
 CREATE TABLE service_keys (
     id           TEXT    NOT NULL PRIMARY KEY,
