@@ -24,7 +24,7 @@ func (m *Manager) buildAPI() {
 		LimitByIP:        m.limitByIP(),
 		LimitLogin:       m.limitLogin(),
 		LimitByPrincipal: m.limitByPrincipal(),
-		CursorKey:        m.keyring.Newest(authn.PurposeCursor).Secret(),
+		CursorKeys:       m.keyring.Secrets(authn.PurposeCursor),
 		BaseURL:          m.cfg.BaseURL,
 		Version:          Version,
 		Logger:           m.logger,

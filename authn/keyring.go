@@ -113,6 +113,15 @@ func (r *Keyring) Newest(p Purpose) Key { return r.keys[p][0] }
 // All returns every key of the purpose, newest first.
 func (r *Keyring) All(p Purpose) []Key { return slices.Clone(r.keys[p]) }
 
+// Secrets returns the bytes of every key of the purpose, newest first.
+func (r *Keyring) Secrets(p Purpose) [][]byte {
+	var secrets [][]byte
+	for _, key := range r.keys[p] {
+		secrets = append(secrets, key.Secret())
+	}
+	return secrets
+}
+
 // ByID returns the key with the name, and whether it is still on the ring.
 func (r *Keyring) ByID(p Purpose, id string) (Key, bool) {
 	for _, key := range r.keys[p] {

@@ -46,8 +46,11 @@ func TestKeysAreSeparateAndStable(t *testing.T) {
 		if len(keys) != 2 || a.Newest(purpose) != keys[0] {
 			t.Fatalf("%s: %d keys, the newest is not the first", purpose, len(keys))
 		}
-		for _, key := range keys {
+		for i, key := range keys {
 			ids[key.ID], secrets[string(key.Secret())] = true, true
+			if raw := a.Secrets(purpose); len(raw) != 2 || !bytes.Equal(raw[i], key.Secret()) {
+				t.Errorf("%s: Secrets differ from the keys", purpose)
+			}
 			if found, ok := a.ByID(purpose, key.ID); !ok || found != key {
 				t.Errorf("%s: key %s is not found by its id", purpose, key.ID)
 			}

@@ -37,8 +37,9 @@ type Config struct {
 	// does not limit.
 	LimitByIP, LimitLogin, LimitByPrincipal func(http.Handler) http.Handler
 
-	// CursorKey signs the cursors of lists.
-	CursorKey []byte
+	// CursorKeys sign the cursors of lists: the first makes them, all are
+	// accepted, so that a rotation breaks no page that somebody has open.
+	CursorKeys [][]byte
 
 	// BaseURL is where clients find the service; may be empty. Version is
 	// shown in the OpenAPI document and to operators.
@@ -65,11 +66,11 @@ type API struct {
 	doc     []byte // the OpenAPI document, once asked for
 }
 
-// New makes an API. It panics without Authenticate or CursorKey: whatever it
+// New makes an API. It panics without Authenticate or CursorKeys: whatever it
 // answered then would be wrong.
 func New(cfg Config) *API {
-	if cfg.Authenticate == nil || len(cfg.CursorKey) == 0 {
-		panic("httpapi.New: no Authenticate or no CursorKey")
+	if cfg.Authenticate == nil || len(cfg.CursorKeys) == 0 {
+		panic("httpapi.New: no Authenticate or no CursorKeys")
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)

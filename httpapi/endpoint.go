@@ -56,7 +56,7 @@ func (e *endpoint[I, O]) answer(w http.ResponseWriter, r *http.Request, c *call)
 		return out, err
 	}
 	if e.route.list != nil {
-		if err := e.route.list.read(c, e.route.id, r.URL.Query(), e.api.cfg.CursorKey); err != nil {
+		if err := e.route.list.read(c, e.route.id, r.URL.Query(), e.api.cfg.CursorKeys); err != nil {
 			return out, err
 		}
 	}

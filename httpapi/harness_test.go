@@ -40,6 +40,7 @@ type world struct {
 	t        *testing.T
 	server   *httptest.Server
 	api      *httpapi.API
+	cfg      httpapi.Config
 	store    store.Store
 	trail    *audit.Trail
 	metering *metering.Service
@@ -108,16 +109,22 @@ func newWorld(t *testing.T, s settings) *world {
 		Store: w.store, Tokens: tokens, Versions: versions, Fresh: func(time.Time) bool { return true },
 	})
 
-	cfg := httpapi.Config{
+	w.cfg = httpapi.Config{
 		Users: users, Sessions: sessions, Keys: keys, Metering: w.metering, Messages: w.messages, Tokens: tokens, Trail: w.trail,
 		Authenticate: middleware.Authenticate(middleware.AuthenticateConfig{Verifier: verifier, Clock: w.clock}),
-		CursorKey:    secret(3), Version: "1.2.3", Logger: logger, Clock: w.clock,
+		CursorKeys:   [][]byte{secret(3)}, Version: "1.2.3", Logger: logger, Clock: w.clock,
 		Health: []httpapi.HealthCheck{{Name: "database", Run: w.store.Ping}},
 	}
-	if s.api != nil {
-		s.api(&cfg)
+	w.restart(s.api)
+	return w
+}
+
+// restart serves the same services by a new API. change alters how.
+func (w *world) restart(change func(*httpapi.Config)) {
+	if change != nil {
+		change(&w.cfg)
 	}
-	w.api = httpapi.New(cfg)
+	w.api = httpapi.New(w.cfg)
 	mux := http.NewServeMux()
 	mux.Handle("/auth/", w.api.UserRouter("/auth"))
 	mux.Handle("/health", w.api.Health())
@@ -126,9 +133,8 @@ func newWorld(t *testing.T, s settings) *world {
 	mux.Handle("/openapi.json", w.api.OpenAPI())
 	h := middleware.NotFound()(mux)
 	h = middleware.ResolveClientIP(middleware.TrustedProxies{})(h)
-	w.server = httptest.NewServer(middleware.AssignRequestID()(middleware.Recover(logger)(h)))
-	t.Cleanup(w.server.Close)
-	return w
+	w.server = httptest.NewServer(middleware.AssignRequestID()(middleware.Recover(w.cfg.Logger)(h)))
+	w.t.Cleanup(w.server.Close)
 }
 
 func (w *world) clock() time.Time {

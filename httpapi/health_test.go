@@ -36,7 +36,7 @@ func TestHealth(t *testing.T) {
 			t.Parallel()
 			now := noon
 			h := httpapi.New(httpapi.Config{
-				Authenticate: func(next http.Handler) http.Handler { return next }, CursorKey: make([]byte, 32), Version: "1.2.3",
+				Authenticate: func(next http.Handler) http.Handler { return next }, CursorKeys: [][]byte{make([]byte, 32)}, Version: "1.2.3",
 				Clock: func() time.Time { return now }, Health: row.checks,
 				OpsAllowed: func(a netip.Addr) bool { return a == netip.MustParseAddr("192.0.2.7") },
 			}).Health()

@@ -55,7 +55,7 @@ func (a *API) listKeys(ctx context.Context, c *call, _ none) (List[Key], error) 
 	if err != nil {
 		return List[Key]{}, err
 	}
-	return listOf(c, a.cfg.CursorKey, list, a.key), nil
+	return listOf(c, a.cfg.CursorKeys, list, a.key), nil
 }
 
 func (a *API) getKey(ctx context.Context, c *call, _ none) (Key, error) {

@@ -30,7 +30,7 @@ var byCreation = []store.Sort{store.NewestFirst, store.OldestFirst}
 
 // read takes page and filters from the query into c. A known parameter with a
 // value that it does not take is ErrValidation; unknown ones are ignored.
-func (l *listing) read(c *call, operation string, query url.Values, cursorKey []byte) error {
+func (l *listing) read(c *call, operation string, query url.Values, cursorKeys [][]byte) error {
 	var faults []store.FieldError
 	fault := func(name, rule, message string) {
 		faults = append(faults, store.FieldError{Field: name, Rule: rule, Message: message})
@@ -63,8 +63,18 @@ func (l *listing) read(c *call, operation string, query url.Values, cursorKey []
 	}
 	c.scope = l.scope(c, operation)
 	var err error
-	c.page.After, err = store.DecodeCursor(cursorKey, c.scope, query.Get("cursor"))
+	c.page.After, err = decodeCursor(cursorKeys, c.scope, query.Get("cursor"))
 	return err
+}
+
+// decodeCursor reads a cursor that any of the keys made.
+func decodeCursor(keys [][]byte, scope, cursor string) (at store.Position, err error) {
+	for _, key := range keys {
+		if at, err = store.DecodeCursor(key, scope, cursor); err == nil {
+			break
+		}
+	}
+	return at, err
 }
 
 // scope names the list with all that a cursor must not outlive: whose it is,
@@ -108,10 +118,10 @@ func queryParam(name, description string, s *huma.Schema) *huma.Param {
 }
 
 // listOf makes the answer of a page.
-func listOf[From, To any](c *call, cursorKey []byte, from store.List[From], convert func(From) To) List[To] {
+func listOf[From, To any](c *call, cursorKeys [][]byte, from store.List[From], convert func(From) To) List[To] {
 	out := List[To]{
 		Items:       make([]To, len(from.Items)),
-		NextCursor:  store.EncodeCursor(cursorKey, c.scope, from.Next),
+		NextCursor:  store.EncodeCursor(cursorKeys[0], c.scope, from.Next),
 		TotalCapped: from.Capped,
 	}
 	for i, item := range from.Items {

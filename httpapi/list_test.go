@@ -1,11 +1,14 @@
 package httpapi_test
 
 import (
+	"bytes"
 	"fmt"
 	"net/url"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/usermgmt/usermgmt/httpapi"
 )
 
 // TestLists pages through the keys in both orders.
@@ -62,4 +65,26 @@ func TestLists(t *testing.T) {
 		}
 	}
 	list(alice, "limit=200&unknown=1").want(200, "")
+}
+
+// TestCursorsOutliveARotationOfKeys goes on with a page after the secrets were
+// rotated, and no longer when the old one is gone.
+func TestCursorsOutliveARotationOfKeys(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, settings{})
+	alice := w.register("alice").access
+	first, _ := w.key(alice, `{"name":"first"}`)
+	w.advance(time.Second)
+	w.key(alice, `{"name":"second"}`)
+	next := "/auth/me/keys?cursor=" + url.QueryEscape(w.call("GET", "/auth/me/keys?limit=1", alice, "").text("next_cursor"))
+
+	older, newer := w.cfg.CursorKeys[0], bytes.Repeat([]byte{4}, 32)
+	w.restart(func(c *httpapi.Config) { c.CursorKeys = [][]byte{newer, older} })
+	if items := w.call("GET", next, alice, "").want(200, "").items(); len(items) != 1 || items[0]["id"] != first {
+		t.Errorf("the next page has %v", items)
+	}
+	made := "/auth/me/keys?cursor=" + url.QueryEscape(w.call("GET", "/auth/me/keys?limit=1", alice, "").text("next_cursor"))
+	w.restart(func(c *httpapi.Config) { c.CursorKeys = [][]byte{newer} })
+	w.call("GET", next, alice, "").want(400, "invalid_request")
+	w.call("GET", made, alice, "").want(200, "")
 }

@@ -78,7 +78,7 @@ func (a *API) listMessages(ctx context.Context, c *call, _ none) (List[Message],
 	if err != nil {
 		return List[Message]{}, err
 	}
-	return listOf(c, a.cfg.CursorKey, list, message), nil
+	return listOf(c, a.cfg.CursorKeys, list, message), nil
 }
 
 func (a *API) getMessage(ctx context.Context, c *call, _ none) (Message, error) {

@@ -50,7 +50,7 @@ func bare(t *testing.T) *httpapi.API {
 	t.Helper()
 	return httpapi.New(httpapi.Config{
 		Authenticate: func(next http.Handler) http.Handler { return next },
-		CursorKey:    make([]byte, 32),
+		CursorKeys:   [][]byte{make([]byte, 32)},
 		BaseURL:      "https://auth.example",
 		Version:      "1.2.3",
 	})

@@ -77,7 +77,7 @@ func TestSecurity_PublicRoutesReadNoCredential(t *testing.T) {
 	t.Parallel()
 	asked := 0
 	api := httpapi.New(httpapi.Config{
-		CursorKey: make([]byte, 32),
+		CursorKeys: [][]byte{make([]byte, 32)},
 		Authenticate: func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { asked++; next.ServeHTTP(w, r) })
 		},
@@ -113,7 +113,7 @@ func TestLimits(t *testing.T) {
 		}
 	}
 	router := httpapi.New(httpapi.Config{
-		CursorKey: make([]byte, 32), Authenticate: mark("authenticate"),
+		CursorKeys: [][]byte{make([]byte, 32)}, Authenticate: mark("authenticate"),
 		LimitByIP: mark("ip"), LimitLogin: mark("login"), LimitByPrincipal: mark("principal"),
 	}).UserRouter("/auth")
 	for path, want := range map[string]string{
@@ -311,7 +311,7 @@ func TestSecurity_OtherKinds(t *testing.T) {
 func TestConstruction_RefusesWhatCannotWork(t *testing.T) {
 	t.Parallel()
 	for name, build := range map[string]func(){
-		"an API without Authenticate": func() { httpapi.New(httpapi.Config{CursorKey: make([]byte, 32)}) },
+		"an API without Authenticate": func() { httpapi.New(httpapi.Config{CursorKeys: [][]byte{make([]byte, 32)}}) },
 		"a route without an action":   func() { httpapi.AddRoute(bare(t), "") },
 		"a route of no known action":  func() { httpapi.AddRoute(bare(t), "user.fly") },
 		"a prefix that is a pattern":  func() { bare(t).UserRouter("/{tenant") },

@@ -77,7 +77,7 @@ func (a *API) listSessions(ctx context.Context, c *call, _ none) (List[SignedIn]
 	if err != nil {
 		return List[SignedIn]{}, err
 	}
-	return listOf(c, a.cfg.CursorKey, list, func(s store.Session) SignedIn {
+	return listOf(c, a.cfg.CursorKeys, list, func(s store.Session) SignedIn {
 		return SignedIn{
 			ID:         s.ID,
 			CreatedAt:  s.CreatedAt.UTC(),
