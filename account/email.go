@@ -23,12 +23,6 @@ type Email struct {
 	Key    string // lower case, the domain in ASCII without a final dot: what is unique
 }
 
-// LocalPart returns what stands before the @, in lower case.
-func (e Email) LocalPart() string {
-	local, _, _ := strings.Cut(e.Key, "@")
-	return local
-}
-
 // ParseEmail checks one address: the plain mailbox of RFC 5321, an ASCII
 // dot-atom at a dotted domain name, of at most 254 bytes. Display names,
 // comments, quoted local parts, address literals, surrounding space and

@@ -52,3 +52,10 @@ func (v *Verifier) LookUpSlowly(t *testing.T, credential string, now time.Time, 
 	f.verdict = d
 	s.remember(hash, d)
 }
+
+// Recognizes reports whether stored is a hash that Verify can check.
+func Recognizes(stored string) bool {
+	_, isBcrypt := parseBcrypt(stored)
+	_, isArgon2 := parseArgon2(stored)
+	return isBcrypt || isArgon2
+}

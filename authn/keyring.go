@@ -23,15 +23,13 @@ type Purpose string
 const (
 	PurposeEd25519    Purpose = "usermgmt ed25519 seed v1"  // signs access tokens (EdDSA)
 	PurposeHS256      Purpose = "usermgmt hs256 key v1"     // signs access tokens (HS256)
-	PurposeCookie     Purpose = "usermgmt cookie v1"        // authenticates cookies
 	PurposeCursor     Purpose = "usermgmt cursor v1"        // authenticates list cursors
 	PurposeSignInName Purpose = "usermgmt sign-in name v1"  // names counters of unknown sign-in names
 	PurposeRefresh    Purpose = "usermgmt refresh token v1" // derives the successor of a refresh token
 )
 
 var purposes = [...]Purpose{
-	PurposeEd25519, PurposeHS256, PurposeCookie, PurposeCursor,
-	PurposeSignInName, PurposeRefresh,
+	PurposeEd25519, PurposeHS256, PurposeCursor, PurposeSignInName, PurposeRefresh,
 }
 
 // Key is one derived key and its public name. It never shows its secret when

@@ -33,8 +33,7 @@ func newKeyring(t testing.TB, secrets ...[]byte) *authn.Keyring {
 }
 
 var allPurposes = []authn.Purpose{
-	authn.PurposeEd25519, authn.PurposeHS256, authn.PurposeCookie, authn.PurposeCursor,
-	authn.PurposeSignInName, authn.PurposeRefresh,
+	authn.PurposeEd25519, authn.PurposeHS256, authn.PurposeCursor, authn.PurposeSignInName, authn.PurposeRefresh,
 }
 
 func TestKeysAreSeparateAndStable(t *testing.T) {
@@ -69,7 +68,7 @@ func TestKeysAreSeparateAndStable(t *testing.T) {
 
 func TestKeysHideTheirSecret(t *testing.T) {
 	t.Parallel()
-	key := newKeyring(t, secret(1)).Newest(authn.PurposeCookie)
+	key := newKeyring(t, secret(1)).Newest(authn.PurposeCursor)
 	raw := key.Secret()
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
 		out := fmt.Sprintf(verb, key)

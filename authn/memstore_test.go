@@ -183,20 +183,6 @@ func (m *memStore) SessionList(_ context.Context, subject string, now time.Time,
 	return list, nil
 }
 
-func (m *memStore) SessionPurge(_ context.Context, before time.Time, limit int) (int, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	n := len(m.sessions)
-	maps.DeleteFunc(m.sessions, func(_ string, s store.Session) bool {
-		gone := !s.Live(before) && limit > 0
-		if gone {
-			limit--
-		}
-		return gone
-	})
-	return n - len(m.sessions), nil
-}
-
 func (m *memStore) RefreshTokenInsert(_ context.Context, t store.RefreshToken) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

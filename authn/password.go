@@ -152,14 +152,6 @@ func (h *Hasher) VerifyDummy(ctx context.Context, password string) error {
 	return err
 }
 
-// Recognizes reports whether stored is a hash that Verify can check: for
-// imports, where it is a stranger's input.
-func (h *Hasher) Recognizes(stored string) bool {
-	_, isBcrypt := parseBcrypt(stored)
-	_, isArgon2 := parseArgon2(stored)
-	return isBcrypt || isArgon2
-}
-
 // Floor is the least time a refused sign-in takes: PasswordConfig.Floor, or
 // 1.25 times the cost of one hash. The first call measures that; hashes after it
 // that take less bring it down, so that a floor measured under load does not

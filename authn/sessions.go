@@ -21,7 +21,6 @@ const (
 	defaultRefreshGrace = 10 * time.Second
 
 	maxUserAgentBytes = 256
-	purgeChunk        = 500
 )
 
 // SessionsConfig is what Sessions need. The durations may be zero, Logger and
@@ -163,19 +162,6 @@ func (s *Sessions) RevokeAll(ctx context.Context, actor store.Actor, subject, ex
 func (s *Sessions) RevokeAllIn(ctx context.Context, q store.Queries, c *store.Change, subject, except string, at time.Time) error {
 	_, err := s.revokeAll(ctx, q, c, subject, except, at)
 	return err
-}
-
-// Purge deletes the sessions that have ended, with their refresh tokens, in
-// chunks that hold no lock for long, and returns how many went.
-func (s *Sessions) Purge(ctx context.Context, now time.Time) (int, error) {
-	total := 0
-	for {
-		n, err := s.cfg.Store.SessionPurge(ctx, now, purgeChunk)
-		total += n
-		if err != nil || n < purgeChunk {
-			return total, err
-		}
-	}
 }
 
 // revokeAll names the account in c.Affects rather than each session: one row

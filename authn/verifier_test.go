@@ -207,17 +207,37 @@ func TestCase_RT_08_SuspensionReachesTokensAndKeys(t *testing.T) {
 
 func TestAnswersEndWithTheCredential(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, func(c *authn.VerifierConfig) { c.TTL = 24 * time.Hour })
-	token := start(t, d.house, d.sessions).AccessToken.Reveal()
-	_, key := create(t, d.keys, owner, authn.NewKey{Name: "n", ExpiresAt: noon.Add(time.Minute)})
-	d.good(t, "token", token)
-	d.good(t, "key", key)
-	d.advance(time.Minute)
-	d.bad(t, "C7 the key has expired", key)
-	d.advance(9*time.Minute + 4*time.Second)
-	d.good(t, "the token within the leeway", token)
-	d.advance(time.Second)
-	d.bad(t, "C7 the token has expired", token)
+	day := func(c *authn.VerifierConfig) { c.TTL = 24 * time.Hour }
+	t.Run("C7 a cached answer does not outlive the key's own expiry", func(t *testing.T) {
+		t.Parallel()
+		d := newDesk(t, day)
+		_, key := create(t, d.keys, owner, authn.NewKey{Name: "n", ExpiresAt: noon.Add(time.Minute)})
+		d.advance(time.Minute - 1)
+		d.good(t, "C7 the key", key)
+		d.advance(1)
+		d.bad(t, "C7 the key has expired", key)
+	})
+	t.Run("C7 nor the grace of one that was rotated", func(t *testing.T) {
+		t.Parallel()
+		d := newDesk(t, day)
+		old, key := create(t, d.keys, owner, authn.NewKey{Name: "n", ExpiresAt: noon.Add(time.Hour)})
+		if _, _, err := d.keys.Rotate(t.Context(), actor, owner, old.ID, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		d.good(t, "C7 the old key in its grace", key)
+		d.advance(time.Minute)
+		d.bad(t, "C7 the old key after it", key)
+	})
+	t.Run("C7 nor the token's, with its leeway", func(t *testing.T) {
+		t.Parallel()
+		d := newDesk(t, day)
+		token := start(t, d.house, d.sessions).AccessToken.Reveal()
+		d.good(t, "C7 the token", token)
+		d.advance(10*time.Minute + 4*time.Second)
+		d.good(t, "C7 the token within the leeway", token)
+		d.advance(time.Second)
+		d.bad(t, "C7 the token has expired", token)
+	})
 }
 
 func TestAnswersAreAskedForAgain(t *testing.T) {

@@ -17,13 +17,9 @@ const (
 	Key         = "key_"
 	KeyFamily   = "kfm_"
 	Session     = "ses_"
-	Admin       = "adm_"
-	Staff       = "stf_"
 	Message     = "msg_"
 	Audit       = "aud_"
 	Reservation = "res_"
-	Ledger      = "led_"
-	ServiceKey  = "svc_"
 	Request     = "req_"
 )
 

@@ -107,14 +107,6 @@ func (r *Keyring) Open(sealed, where string) ([]byte, error) {
 	return plain, nil
 }
 
-// NeedsReseal reports whether a value was sealed with another key than the
-// newest, so that the older one cannot be removed before the value is opened
-// and sealed again.
-func (r *Keyring) NeedsReseal(sealed string) bool {
-	id, _, _ := strings.Cut(sealed, ".")
-	return id != r.newest
-}
-
 // LogValue hides the keys from logs.
 func (r *Keyring) LogValue() slog.Value {
 	return slog.StringValue(fmt.Sprintf("keyring of %d keys", len(r.keys)))
