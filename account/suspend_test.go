@@ -1,7 +1,10 @@
 package account_test
 
 import (
+	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +44,45 @@ func TestSuspendAndReactivate(t *testing.T) {
 	}
 	if events := h.events("user.reactivate"); len(events) != 1 {
 		t.Errorf("the trail: %+v", events)
+	}
+}
+
+func TestTheSameSuspensionIsNoChange(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	alice, _ := h.register("alice")
+	until := noon.Add(time.Hour)
+	for i, row := range []struct {
+		reason  string
+		until   time.Time
+		changes []string
+	}{
+		{"spam", time.Time{}, []string{"status", "suspended_reason"}},
+		{"spam", time.Time{}, nil},
+		{"more spam", time.Time{}, []string{"suspended_reason"}},
+		{"more spam", until, []string{"suspended_until"}},
+		{"more spam", until.Add(time.Nanosecond), nil}, // below what is kept
+	} {
+		h.pass(time.Second)
+		seen := len(h.events("user.suspend"))
+		must(t, h.Suspend(t.Context(), staff, alice.ID, row.reason, row.until))
+		user, err := h.Get(t.Context(), alice.ID)
+		must(t, err)
+		events := h.events("user.suspend")[seen:]
+		if row.changes == nil {
+			if len(events) != 0 || user.UpdatedAt.Equal(h.clock()) {
+				t.Errorf("%d: written and audited %+v", i, events)
+			}
+			continue
+		}
+		if len(events) != 1 || !user.UpdatedAt.Equal(h.clock()) {
+			t.Fatalf("%d: audited %+v", i, events)
+		}
+		var changes map[string]store.Diff
+		must(t, json.Unmarshal(events[0].Detail.Changes, &changes))
+		if got := slices.Sorted(maps.Keys(changes)); !slices.Equal(got, row.changes) {
+			t.Errorf("%d: audited %v, want %v", i, got, row.changes)
+		}
 	}
 }
 
