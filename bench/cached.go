@@ -144,9 +144,7 @@ func readOnlyMap(credentials []string) func() func() {
 	return func() func() {
 		next := next()
 		return func() {
-			credential := credentials[next()]
-			warm(credential)
-			if principals[credential] == nil {
+			if principals[warm(credentials[next()])] == nil {
 				panic("bench: a credential is unknown")
 			}
 		}
@@ -159,9 +157,7 @@ func verify(v *authn.Verifier, credentials []string) func() func() {
 	return func() func() {
 		next, now, addr := next(), time.Now(), clientAddr.Addr()
 		return func() {
-			credential := credentials[next()]
-			warm(credential)
-			if _, err := v.Verify(context.Background(), credential, addr, now); err != nil {
+			if _, err := v.Verify(context.Background(), warm(credentials[next()]), addr, now); err != nil {
 				panic(err)
 			}
 		}

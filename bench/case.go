@@ -11,7 +11,7 @@ const (
 	HS256        = "authenticate: HS256 token"
 	LimitedKey   = "limit, authenticate, limit: API key"
 	Protected    = "Wrap(mux(Protect())): API key"
-	Conversation = "Wrap(mux(Protect(Conversation()))): 64 callers"
+	Conversation = "Wrap(mux(Protect(Conversation()))): 64 callers a CPU"
 	GuardianKey  = "go-guardian: cached key"
 	GuardianJWT  = "go-guardian: cached EdDSA token"
 

@@ -41,9 +41,9 @@ type report struct {
 
 func main() {
 	testing.Init() // the flags of testing.Benchmark
-	rounds := flag.Int("count", 7, "how many rounds are measured")
+	rounds := flag.Int("count", 6, "how many rounds are measured")
 	out := flag.String("out", filepath.Join("..", "docs", "BENCHMARKS.md"), "the page to write")
-	benchtime := flag.String("benchtime", "150ms", "how long a case is measured in a round")
+	benchtime := flag.String("benchtime", "100ms", "how long a case is measured in a round")
 	flag.Parse()
 	if err := errors.Join(flag.Set("test.benchtime", *benchtime), run(*rounds, *benchtime, *out)); err != nil {
 		fmt.Fprintln(os.Stderr, "report:", err)
