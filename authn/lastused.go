@@ -16,6 +16,7 @@ const (
 	keyUsesEvery   = time.Minute
 	keyUsesTimeout = 5 * time.Second
 	maxKeyUses     = 100_000
+	keyUsesChunk   = 500 // what one transaction writes: others wait for the writer
 )
 
 // KeyUsesConfig is what KeyUses need. Store is required.
@@ -65,7 +66,8 @@ func (u *KeyUses) Note(keyID string, at time.Time) {
 	}
 }
 
-// Flush writes what was noted before. What cannot be written is kept.
+// Flush writes what was noted before, in transactions of a few hundred keys so
+// that none holds the writer for long. What cannot be written is kept.
 func (u *KeyUses) Flush(ctx context.Context) error {
 	u.flushing.Lock()
 	defer u.flushing.Unlock()
@@ -82,13 +84,22 @@ func (u *KeyUses) Flush(ctx context.Context) error {
 	}
 	// In the order of ids, so that two instances never wait for each other.
 	slices.SortFunc(uses, func(a, b store.KeyUse) int { return strings.Compare(a.ID, b.ID) })
-	err := u.store.APIKeyUsed(ctx, uses)
-	if err != nil {
-		for _, use := range uses {
-			u.Note(use.ID, use.At)
+	for len(uses) > 0 {
+		n := min(len(uses), keyUsesChunk)
+		if err := u.store.APIKeyUsed(ctx, uses[:n]); err != nil {
+			u.keep(uses)
+			return err
 		}
+		uses = uses[n:]
 	}
-	return err
+	return nil
+}
+
+// keep notes again what was not written.
+func (u *KeyUses) keep(uses []store.KeyUse) {
+	for _, use := range uses {
+		u.Note(use.ID, use.At)
+	}
 }
 
 // Close writes what is left and ends the writer. A second call does nothing.
