@@ -37,7 +37,7 @@ func (u userRule) decide(p authn.Principal) error {
 	case len(u.key) == 0:
 		return store.Errorf(store.ErrForbidden, "An API key may not do this. Sign in.")
 	case !slices.ContainsFunc(u.key, p.HasScope):
-		return store.Errorf(store.ErrForbidden, "The API key lacks the scope %s.", u.key[0])
+		return &store.Error{Code: store.ErrForbidden, Detail: "The API key lacks the scope " + u.key[0] + ".", Scope: u.key[0]}
 	}
 	return nil
 }

@@ -182,7 +182,10 @@ func TestCase_AK_04_KeysManageNoCredentials(t *testing.T) {
 	var denied []string
 	for _, row := range never {
 		for _, key := range []string{reader, manager} {
-			w.call(row.method, "/auth"+row.path, key, row.body).want(403, "forbidden")
+			refused := w.call(row.method, "/auth"+row.path, key, row.body).want(403, "forbidden")
+			if got := refused.header.Get("WWW-Authenticate"); got != "" {
+				t.Errorf("%s %s: no scope would help, but %s", row.method, row.path, got)
+			}
 			denied = append(denied, row.denial)
 		}
 	}
@@ -197,7 +200,10 @@ func TestCase_AK_04_KeysManageNoCredentials(t *testing.T) {
 		{"GET", "/me/messages", ``, "message.read " + alice.id},
 		{"GET", "/me/messages/msg_1", ``, "message.read msg_1"},
 	} {
-		w.call(row.method, "/auth"+row.path, reader, row.body).want(403, "forbidden")
+		refused := w.call(row.method, "/auth"+row.path, reader, row.body).want(403, "forbidden")
+		if got := refused.header.Get("WWW-Authenticate"); !strings.Contains(got, `error="insufficient_scope"`) {
+			t.Errorf("%s %s: challenge %q", row.method, row.path, got)
+		}
 		denied = append(denied, row.denial)
 	}
 	// What the scopes are for works.

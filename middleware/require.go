@@ -23,8 +23,8 @@ func RequireKind(kinds ...authn.Kind) func(http.Handler) http.Handler {
 
 // RequireScope lets through callers whose credential carries every one of
 // these scopes: access tokens carry all, API keys those they were given. Nobody
-// is 401 unauthenticated; a missing scope is 403 forbidden. It panics without a
-// scope.
+// is 401 unauthenticated; a missing scope is 403 forbidden, and named in
+// WWW-Authenticate. It panics without a scope.
 func RequireScope(scopes ...string) func(http.Handler) http.Handler {
 	return Guard{}.Scope(scopes...)
 }
@@ -60,7 +60,7 @@ func (g Guard) Scope(scopes ...string) func(http.Handler) http.Handler {
 	return g.require(func(p authn.Principal) error {
 		for _, scope := range scopes {
 			if !p.HasScope(scope) {
-				return store.Errorf(store.ErrForbidden, "The credential does not carry the scope this needs.")
+				return &store.Error{Code: store.ErrForbidden, Detail: "The credential does not carry the scope this needs.", Scope: scope}
 			}
 		}
 		return nil

@@ -62,6 +62,7 @@ type Error struct {
 	Fields     []FieldError  // the members at fault, for ErrValidation
 	RetryAfter time.Duration // how long to wait, for 429 and 503; zero when unknown
 	Quota      *QuotaRefusal // which limit refused, for ErrQuotaExceeded and ErrInsufficientCredits
+	Scope      string        // the scope that the credential lacks, for ErrForbidden
 	Err        error         // the cause, or nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/usermgmt/usermgmt/store"
@@ -39,6 +40,7 @@ type Problem struct {
 	ResetsAt  *time.Time   `json:"resets_at,omitempty"`
 
 	retryAfter time.Duration
+	scope      string // that the credential lacks
 }
 
 type kind struct {
@@ -97,7 +99,7 @@ func From(err error, requestID string) Problem {
 	}
 	p := Problem{Type: "about:blank", Title: k.title, Status: k.status, Code: code, RequestID: requestID}
 	if e, ok := errors.AsType[*store.Error](err); ok && e.Code == code {
-		p.Detail, p.Errors, p.retryAfter = e.Detail, e.Fields, e.RetryAfter
+		p.Detail, p.Errors, p.retryAfter, p.scope = e.Detail, e.Fields, e.RetryAfter, e.Scope
 		p.setQuota(e.Quota)
 	}
 	if p.Detail == "" {
@@ -118,14 +120,16 @@ func (p *Problem) setQuota(q *store.QuotaRefusal) {
 }
 
 // Headers sets what goes with the document: Content-Type, WWW-Authenticate on
-// 401 (RFC 6750) and Retry-After on 429 and 503 (whole seconds, at least 1).
+// 401 and where a scope is missing (RFC 6750), and Retry-After on 429 and 503
+// (whole seconds, at least 1).
 func (p Problem) Headers(h http.Header) {
 	h.Set("Content-Type", ContentType)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	switch p.Status {
-	case http.StatusUnauthorized:
+	if p.Status == http.StatusUnauthorized || p.scope != "" {
 		h.Set("WWW-Authenticate", p.challenge())
+	}
+	switch p.Status {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		h.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(p.retryAfter.Seconds())))))
 	}
@@ -134,12 +138,24 @@ func (p Problem) Headers(h http.Header) {
 // challenge is the RFC 6750 challenge: a request without a credential learns
 // no error code (section 3.1).
 func (p Problem) challenge() string {
-	switch p.Code {
-	case store.ErrInvalidToken:
-		return `Bearer realm="usermgmt", error="invalid_token", error_description="The credential is malformed, expired or revoked"`
-	default:
-		return `Bearer realm="usermgmt"`
+	const realm = `Bearer realm="usermgmt"`
+	switch {
+	case p.Code == store.ErrInvalidToken:
+		return realm + `, error="invalid_token", error_description="The credential is malformed, expired or revoked"`
+	case isScopeToken(p.scope):
+		return realm + `, error="insufficient_scope", scope="` + p.scope + `"`
+	case p.scope != "":
+		return realm + `, error="insufficient_scope"`
 	}
+	return realm
+}
+
+// isScopeToken reports whether a scope can stand in a challenge as it is (RFC
+// 6749 section 3.3): hosts name theirs as they like.
+func isScopeToken(scope string) bool {
+	return scope != "" && !strings.ContainsFunc(scope, func(r rune) bool {
+		return r <= ' ' || r > '~' || r == '"' || r == '\\'
+	})
 }
 
 // Write answers r with the problem document of err. The request id is the one
