@@ -72,8 +72,8 @@ func (c *charge) interrupted(delivered int64, started bool) (actual int64, charg
 	}
 }
 
-// finish writes the end of the hold. A hold whose end cannot be written runs
-// out by itself; the log then has what it would have been charged.
+// finish ends the hold. An end that was not written is logged with what it was
+// to charge; where the error is ErrUnavailable, the Meterer tries it again.
 func (c *charge) finish(ctx context.Context, actual int64, charged bool) {
 	ctx, cancel := detached(ctx)
 	defer cancel()
@@ -84,7 +84,7 @@ func (c *charge) finish(ctx context.Context, actual int64, charged bool) {
 		_, err = c.cfg.Meterer.Release(ctx, c.reservation.ID)
 	}
 	if err != nil {
-		c.cfg.Logger.LogAttrs(ctx, slog.LevelError, "a reservation was not ended",
+		c.cfg.Logger.LogAttrs(ctx, slog.LevelError, "the end of a reservation was not written",
 			slog.String("reservation", c.reservation.ID), slog.String("subject", c.principal.Subject),
 			slog.String("meter", c.cfg.Meter), slog.Int64("actual", actual),
 			slog.Bool("charged", charged), slog.Any("error", err))
