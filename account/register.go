@@ -22,9 +22,10 @@ type Registration struct {
 
 // newcomer is a registration that passed the rules.
 type newcomer struct {
-	user  store.User
-	names []store.Identifier
-	hash  string // empty when nobody can sign in with a password
+	user    store.User
+	names   []store.Identifier
+	hash    string // empty when nobody can sign in with a password
+	signsIn bool   // as the account is made
 }
 
 // Register makes an account and its first session, in one transaction. What
@@ -39,6 +40,7 @@ func (u *Users) Register(ctx context.Context, in Registration, from authn.Origin
 	if err != nil {
 		return store.User{}, authn.Grant{}, err
 	}
+	n.signsIn = true
 	var grant authn.Grant
 	user, err := u.insert(ctx, selfActor(n.user, from), "user.register", n, func(ctx context.Context, q store.Queries, c *store.Change) (err error) {
 		if grant, err = u.cfg.Sessions.Start(ctx, q, n.user.ID, authn.KindUser, from); err != nil {
@@ -124,6 +126,9 @@ func (u *Users) insert(ctx context.Context, actor store.Actor, action string, n 
 	user := n.user
 	err := u.cfg.Door.Do(ctx, actor, func(ctx context.Context, q store.Queries, c *store.Change) error {
 		user.CreatedAt, user.UpdatedAt = c.At, c.At
+		if n.signsIn {
+			user.LastLoginAt = c.At
+		}
 		if err := q.UserInsert(ctx, user); err != nil {
 			return err
 		}

@@ -26,6 +26,7 @@ func TestRegister(t *testing.T) {
 	want := store.User{
 		Username: "alice", Email: "Alice@Example.com", DisplayName: "Alice A.", Status: store.Active, Plan: "free",
 		Zone: store.Zone{Name: "Europe/Berlin"}, Metadata: json.RawMessage("{}"), CreatedAt: noon, UpdatedAt: noon,
+		LastLoginAt: noon,
 	}
 	if diff := cmp.Diff(want, user, cmpopts.IgnoreFields(store.User{}, "ID")); diff != "" {
 		t.Error(diff)
@@ -194,8 +195,8 @@ func TestCreate(t *testing.T) {
 	h := newHouse(t)
 	user, err := h.Create(t.Context(), staff, account.Registration{Username: "bob"})
 	must(t, err)
-	if h.live(user.ID) != 0 {
-		t.Error("there is a session")
+	if h.live(user.ID) != 0 || !user.LastLoginAt.IsZero() {
+		t.Error("there is a session, or a sign-in")
 	}
 	if code := h.code("bob", "", home); code != store.ErrInvalidCredentials {
 		t.Errorf("without a password: %q", code)

@@ -39,7 +39,7 @@ func TestAccount_Lifecycle(t *testing.T) {
 	members(t, "User", user, userMembers)
 	for member, want := range map[string]any{
 		"username": "alice", "email": "Alice@Example.com", "email_verified": false, "display_name": "Alice A.", "status": "active",
-		"plan": "free", "time_zone": "Europe/Berlin", "mfa_enabled": false, "last_login_at": nil, "created_at": "2026-03-04T12:00:00Z",
+		"plan": "free", "time_zone": "Europe/Berlin", "mfa_enabled": false, "last_login_at": "2026-03-04T12:00:00Z", "created_at": "2026-03-04T12:00:00Z",
 	} {
 		if user[member] != want {
 			t.Errorf("%s is %v, want %v", member, user[member], want)
