@@ -209,6 +209,15 @@ func (m *memStore) RefreshTokenUse(_ context.Context, u store.RefreshUse) (bool,
 	return true, nil
 }
 
+func (m *memStore) RefreshTokenForget(_ context.Context, sessionID string, below int64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	maps.DeleteFunc(m.refresh, func(_ [32]byte, t store.RefreshToken) bool {
+		return t.SessionID == sessionID && t.Seq < below
+	})
+	return nil
+}
+
 func (m *memStore) APIKeyInsert(_ context.Context, k store.APIKeyHash) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

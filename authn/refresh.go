@@ -19,12 +19,21 @@ const (
 	refreshBytes  = 32
 )
 
+// Of a chain so many links are kept to recognise a replay by, give or take what
+// comes between two times of forgetting: a client that refreshes without end
+// fills no disk.
+const (
+	keptLinks   = 1000
+	forgetEvery = 100
+)
+
 // Refresh exchanges a refresh token for a new grant of the same session
 // (RFC 9700, 4.14.2). Exactly one successor of a token ever exists: it is
 // derived from the token, so whoever of many concurrent callers comes second
 // gets the same one, on any instance, within Grace and as long as the
 // successor is unused. After that a replay means that two parties hold the
-// token: the session ends, which is audited as session.reuse.
+// token: the session ends, which is audited as session.reuse. After another
+// thousand or more refreshes a token is unknown.
 //
 // A token that is malformed, unknown or replayed, and one whose session has
 // ended or whose account is suspended or deleted, is ErrInvalidToken.
@@ -107,8 +116,19 @@ func (e *exchange) use(ctx context.Context, parent store.RefreshToken) (bool, er
 	if err != nil {
 		return false, err
 	}
+	if err := e.forget(ctx, parent.Seq+1); err != nil {
+		return false, err
+	}
 	e.sessions.seen(&e.session, e.from, e.now)
 	return true, e.q.SessionUpdate(ctx, e.session)
+}
+
+// forget deletes what is too far behind the newest link, now and then.
+func (e *exchange) forget(ctx context.Context, newest int64) error {
+	if newest%forgetEvery != 0 || newest <= keptLinks {
+		return nil
+	}
+	return e.q.RefreshTokenForget(ctx, e.session.ID, newest-keptLinks)
 }
 
 // again answers a token that was used before: with the same successor while

@@ -258,6 +258,36 @@ func TestCase_RT_13_SessionsEnd(t *testing.T) {
 	})
 }
 
+// A session that lives for a month must not keep every token it ever had, and
+// still ends when one of its many last ones comes again.
+func TestChainsAreBounded(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	s := newSessions(t, h)
+	first := start(t, h, s)
+	bystander := start(t, h, s)
+	grant := first
+	var old authn.Grant
+	for i := range 2500 {
+		if grant = refresh(t, s, grant.RefreshToken); i == 1600 {
+			old = grant
+		}
+		if n := len(h.refresh); n > 1200 {
+			t.Fatalf("%d links are kept after %d refreshes", n, i+1)
+		}
+	}
+	refreshRefused(t, "a forgotten token", s, first.RefreshToken.Reveal())
+	if got := h.trail.take(); len(got) != 0 {
+		t.Errorf("audited %v", got)
+	}
+	refreshRefused(t, "one of the last thousand", s, old.RefreshToken.Reveal())
+	if got := h.trail.take(); !slices.Equal(got, []string{"session.reuse"}) {
+		t.Errorf("audited %v", got)
+	}
+	refreshRefused(t, "after the replay", s, grant.RefreshToken.Reveal())
+	refresh(t, s, bystander.RefreshToken)
+}
+
 func TestCase_RT_08_AccountsThatEnd(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

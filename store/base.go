@@ -146,6 +146,11 @@ func (Base) RefreshTokenUse(context.Context, RefreshUse) (bool, error) {
 	return false, ErrUnsupported
 }
 
+// RefreshTokenForget answers ErrUnsupported.
+func (Base) RefreshTokenForget(context.Context, string, int64) error {
+	return ErrUnsupported
+}
+
 // SignInAttempt answers ErrUnsupported.
 func (Base) SignInAttempt(context.Context, string, SignInRule, time.Time) (SignInFailures, error) {
 	return SignInFailures{}, ErrUnsupported

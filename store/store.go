@@ -119,6 +119,9 @@ type SessionStore interface {
 	// RefreshTokenUse marks a token as used if it was not, in one statement,
 	// and reports whether this call did it; a missing one cannot be used.
 	RefreshTokenUse(ctx context.Context, u RefreshUse) (bool, error)
+	// RefreshTokenForget deletes the links of a session's chain whose Seq is
+	// below a number.
+	RefreshTokenForget(ctx context.Context, sessionID string, below int64) error
 }
 
 // SignInStore counts failed sign-ins and remembers known devices.

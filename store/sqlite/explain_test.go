@@ -85,6 +85,7 @@ func callEverything(ctx context.Context, q *sqlstore.Queries) {
 	q.RefreshTokenInsert(ctx, store.RefreshToken{SessionID: "s"})
 	q.RefreshTokenGet(ctx, hash)
 	q.RefreshTokenUse(ctx, store.RefreshUse{At: now})
+	q.RefreshTokenForget(ctx, "s", 9)
 	q.SessionPurge(ctx, now, 9)
 	q.SignInAttempt(ctx, "k", store.SignInRule{Limit: 1, Window: time.Hour}, now)
 	q.SignInClear(ctx, "k")

@@ -58,6 +58,7 @@ func calls(s store.Store, u store.User, v store.Session, k store.APIKeyHash, tok
 		{"RefreshTokenUse", func(c context.Context) error {
 			return drop(s.RefreshTokenUse(c, store.RefreshUse{Hash: token.Hash, At: moment(5)}))
 		}},
+		{"RefreshTokenForget", func(c context.Context) error { return s.RefreshTokenForget(c, v.ID, 9) }},
 		{"SignInAttempt", func(c context.Context) error { return drop(s.SignInAttempt(c, u.ID, rule, moment(0))) }},
 		{"SignInClear", func(c context.Context) error { return s.SignInClear(c, u.ID) }},
 		{"SignInPurge", func(c context.Context) error { return drop(s.SignInPurge(c, moment(9999), 9)) }},

@@ -245,6 +245,25 @@ func testRefreshTokens(t *testing.T, open Opener) {
 	run("RefreshTokenUse/FalseWhenMissing", func(t *testing.T, _ store.RefreshToken) {
 		want(t, got(s.RefreshTokenUse(t.Context(), store.RefreshUse{Hash: newHash(), At: moment(5)}))(t), false)
 	})
+	run("RefreshTokenForget/TheFirstLinksOfOneSession", func(t *testing.T, token store.RefreshToken) {
+		other := insertWithToken(t, s, newSession(newID("usr_")))
+		chain := []store.RefreshToken{token}
+		for seq := range int64(3) {
+			link := store.RefreshToken{Hash: newHash(), SessionID: token.SessionID, Seq: seq + 1}
+			must(t, s.RefreshTokenInsert(t.Context(), link))
+			chain = append(chain, link)
+		}
+		must(t, s.RefreshTokenForget(t.Context(), token.SessionID, 0))
+		must(t, s.RefreshTokenForget(t.Context(), token.SessionID, 2))
+		must(t, s.RefreshTokenForget(t.Context(), newID("ses_"), 2))
+		for _, gone := range chain[:2] {
+			_, err := s.RefreshTokenGet(t.Context(), gone.Hash)
+			wantError(t, err, store.ErrNotFound)
+		}
+		for _, kept := range append(chain[2:], other) {
+			got(s.RefreshTokenGet(t.Context(), kept.Hash))(t)
+		}
+	})
 	run("RefreshTokenUse/RT-02 OfManyExactlyOne", func(t *testing.T, token store.RefreshToken) {
 		var won atomic.Pointer[store.RefreshUse]
 		var times atomic.Int64

@@ -35,6 +35,7 @@ const (
 		FROM refresh_tokens WHERE hash = ?1`
 	refreshTokenUse = `UPDATE refresh_tokens SET successor_hash = ?2, key_id = ?3, used_at = ?4
 		WHERE hash = ?1 AND used_at = 0`
+	refreshTokenForget = `DELETE FROM refresh_tokens WHERE session_id = ?1 AND seq < ?2`
 )
 
 // sessionColumns are where sessionFields are read to.
@@ -139,4 +140,10 @@ func (q *Queries) RefreshTokenGet(ctx context.Context, hash [32]byte) (store.Ref
 func (q *Queries) RefreshTokenUse(ctx context.Context, u store.RefreshUse) (bool, error) {
 	n, err := q.change(ctx, refreshTokenUse, u.Hash[:], hashBytes(u.SuccessorHash), u.KeyID, micros(u.At))
 	return n > 0, err
+}
+
+// RefreshTokenForget deletes the first links of a session's chain.
+func (q *Queries) RefreshTokenForget(ctx context.Context, sessionID string, below int64) error {
+	_, err := q.change(ctx, refreshTokenForget, sessionID, below)
+	return err
 }

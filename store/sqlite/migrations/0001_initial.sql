@@ -136,7 +136,7 @@ CREATE TABLE refresh_tokens (
     key_id         TEXT    NOT NULL,
     used_at        INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX refresh_tokens_by_session ON refresh_tokens (session_id);
+CREATE INDEX refresh_tokens_by_session ON refresh_tokens (session_id, seq);
 
 CREATE TABLE sign_in_failures (
     key          TEXT    NOT NULL PRIMARY KEY,
