@@ -11,6 +11,7 @@ import (
 
 	"github.com/usermgmt/usermgmt/authz"
 	"github.com/usermgmt/usermgmt/internal/problem"
+	"github.com/usermgmt/usermgmt/ratelimit"
 	"github.com/usermgmt/usermgmt/store"
 )
 
@@ -60,10 +61,11 @@ func describe[I, O any](r *router, rt route) (*huma.Operation, *shape) {
 
 // securityOf says which credentials an action takes: none, an access token, or
 // also an API key. Scopes that stand in one requirement are all needed, so each
-// that is enough has a requirement of its own.
+// that is enough has a requirement of its own. No requirement at all is said in
+// so many words: an empty list, not an absent one.
 func securityOf(a authz.Action) []map[string][]string {
 	if authz.Public(a) {
-		return nil
+		return []map[string][]string{}
 	}
 	security := []map[string][]string{{schemeBearer: {}}}
 	for _, scope := range authz.KeyScopes(a) {
@@ -73,7 +75,7 @@ func securityOf(a authz.Action) []map[string][]string {
 }
 
 func success(r huma.Registry, status int, out reflect.Type) *huma.Response {
-	answer := &huma.Response{Description: http.StatusText(status)}
+	answer := &huma.Response{Description: http.StatusText(status), Headers: commonHeaders()}
 	if out != reflect.TypeFor[none]() {
 		schema := r.Schema(out, true, "")
 		open(r, schema)
@@ -130,19 +132,58 @@ func refusal(r huma.Registry, status int, codes []store.Code) *huma.Response {
 	for i, code := range codes {
 		words[i] = "`" + string(code) + "`"
 	}
-	schema := r.Schema(reflect.TypeFor[problem.Problem](), true, "")
-	open(r, schema)
 	answer := &huma.Response{
 		Description: http.StatusText(status) + ": " + strings.Join(words, ", "),
-		Content:     map[string]*huma.MediaType{problem.ContentType: {Schema: schema}},
+		Content:     map[string]*huma.MediaType{problem.ContentType: {Schema: problemSchema(r)}},
+		Headers:     commonHeaders(),
 	}
 	switch status {
-	case http.StatusUnauthorized:
-		answer.Headers = map[string]*huma.Param{"WWW-Authenticate": {Schema: &huma.Schema{Type: huma.TypeString}}}
+	case http.StatusUnauthorized, http.StatusForbidden:
+		answer.Headers[headerChallenge] = headerRef(headerChallenge)
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		answer.Headers = map[string]*huma.Param{"Retry-After": {
-			Description: "Whole seconds to wait", Schema: &huma.Schema{Type: huma.TypeInteger},
-		}}
+		answer.Headers[headerRetry] = headerRef(headerRetry)
 	}
 	return answer
 }
+
+// problemSchema is that of a problem document, with the codes there are.
+func problemSchema(r huma.Registry) *huma.Schema {
+	ref := r.Schema(reflect.TypeFor[problem.Problem](), true, "")
+	open(r, ref)
+	code := r.SchemaFromRef(ref.Ref).Properties["code"]
+	code.Enum = nil
+	for _, c := range problem.Codes() {
+		code.Enum = append(code.Enum, string(c))
+	}
+	return ref
+}
+
+const (
+	headerChallenge = "WWW-Authenticate"
+	headerRetry     = "Retry-After"
+)
+
+// headers are the components that answers refer to.
+func headers() map[string]*huma.Param {
+	one := func(kind, description string) *huma.Param {
+		return &huma.Param{Description: description, Schema: &huma.Schema{Type: kind}}
+	}
+	return map[string]*huma.Param{
+		problem.RequestIDHeader: one(huma.TypeString, "Names the request in answers, logs and the audit trail"),
+		ratelimit.PolicyHeader:  one(huma.TypeString, "The limits that were asked, where there are any (draft-ietf-httpapi-ratelimit-headers)"),
+		ratelimit.LimitHeader:   one(huma.TypeString, "What is left of each of them"),
+		headerChallenge:         one(huma.TypeString, "What is wrong with the credential (RFC 6750); with 403, where a scope is missing"),
+		headerRetry:             one(huma.TypeInteger, "Whole seconds to wait"),
+	}
+}
+
+// commonHeaders are on every answer.
+func commonHeaders() map[string]*huma.Param {
+	common := make(map[string]*huma.Param)
+	for _, name := range []string{problem.RequestIDHeader, ratelimit.PolicyHeader, ratelimit.LimitHeader} {
+		common[name] = headerRef(name)
+	}
+	return common
+}
+
+func headerRef(name string) *huma.Param { return &huma.Param{Ref: "#/components/headers/" + name} }

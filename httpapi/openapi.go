@@ -69,11 +69,13 @@ func (a *API) merge() *huma.OpenAPI {
 			Title:       title,
 			Version:     a.cfg.Version,
 			Description: "Accounts, sign-in, sessions, API keys, usage and message logs.",
+			License:     &huma.License{Name: "MIT", Identifier: "MIT"},
 		},
 		Tags:  tags(),
 		Paths: map[string]*huma.PathItem{},
 		Components: &huma.Components{
 			Schemas: a.schemas,
+			Headers: headers(),
 			SecuritySchemes: map[string]*huma.SecurityScheme{
 				schemeBearer: {Type: "http", Scheme: "bearer", Description: "An access token, or an API key."},
 				schemeAPIKey: {Type: "apiKey", In: "header", Name: "X-API-Key", Description: "An API key with the scope."},

@@ -19,7 +19,9 @@ type document struct {
 	OpenAPI    string `json:"openapi"`
 	Tags       []struct{ Name, Description string }
 	Paths      map[string]map[string]operation `json:"paths"`
+	Info       struct{ License struct{ Identifier string } }
 	Components struct {
+		Headers         map[string]json.RawMessage `json:"headers"`
 		Schemas         map[string]json.RawMessage `json:"schemas"`
 		SecuritySchemes map[string]json.RawMessage `json:"securitySchemes"`
 	} `json:"components"`
@@ -40,6 +42,7 @@ type operation struct {
 	} `json:"requestBody"`
 	Responses map[string]struct {
 		Description string
+		Headers     map[string]map[string]any
 		Content     map[string]struct{ Schema map[string]any }
 	} `json:"responses"`
 }
@@ -84,8 +87,8 @@ func TestOpenAPI_IsComplete(t *testing.T) {
 	api := bare(t)
 	api.UserRouter("/auth")
 	doc := documentOf(t, api)
-	if !strings.HasPrefix(doc.OpenAPI, "3.1.") {
-		t.Errorf("version %q", doc.OpenAPI)
+	if !strings.HasPrefix(doc.OpenAPI, "3.1.") || doc.Info.License.Identifier != "MIT" {
+		t.Errorf("version %q, license %q", doc.OpenAPI, doc.Info.License.Identifier)
 	}
 	ids, sections := map[string]bool{}, map[string]bool{}
 	doc.operations(func(method, path string, op operation) {
@@ -94,6 +97,9 @@ func TestOpenAPI_IsComplete(t *testing.T) {
 			t.Errorf("%s: id %q, summary %q, tags %v", where, op.OperationID, op.Summary, op.Tags)
 		}
 		ids[op.OperationID], sections[strings.Join(op.Tags, " ")] = true, true
+		if op.Security == nil {
+			t.Errorf("%s leaves open whether it needs a credential", where)
+		}
 		for _, requirement := range op.Security {
 			for scheme, scopes := range requirement {
 				if len(scopes) > 1 {
@@ -117,10 +123,15 @@ func TestOpenAPI_IsComplete(t *testing.T) {
 				t.Errorf("%s does not describe %s", where, status)
 			}
 		}
-		if _, ok := op.Responses["401"]; !ok && op.Security != nil {
+		if _, ok := op.Responses["401"]; !ok && len(op.Security) > 0 {
 			t.Errorf("%s does not describe 401", where)
 		}
 		for status, answer := range op.Responses {
+			for header, on := range map[string]string{"X-Request-ID": status, "RateLimit": status, "RateLimit-Policy": status, "WWW-Authenticate": "401", "Retry-After": "429"} {
+				if status == on && answer.Headers[header] == nil {
+					t.Errorf("%s does not describe %s of %s", where, header, status)
+				}
+			}
 			for media, content := range answer.Content {
 				isProblem := content.Schema["$ref"] == "#/components/schemas/Problem"
 				if failed := status >= "400"; failed != isProblem || failed != (media == "application/problem+json") {
@@ -156,8 +167,9 @@ func TestOpenAPI_References(t *testing.T) {
 	doc := documentOf(t, api)
 	for _, rest := range strings.Split(doc.raw, `"$ref":"`)[1:] {
 		ref, _, _ := strings.Cut(rest, `"`)
-		name, ok := strings.CutPrefix(ref, "#/components/schemas/")
-		if _, defined := doc.Components.Schemas[name]; !ok || !defined {
+		schema := doc.Components.Schemas[strings.TrimPrefix(ref, "#/components/schemas/")]
+		header := doc.Components.Headers[strings.TrimPrefix(ref, "#/components/headers/")]
+		if schema == nil && header == nil {
 			t.Errorf("%q is not defined", ref)
 		}
 	}
@@ -198,6 +210,53 @@ func TestOpenAPI_FollowsTheRouters(t *testing.T) {
 	if _, a := doc.Paths["/auth/me"]; !a || doc.Paths["/me"] == nil || len(ids) != 48 {
 		t.Errorf("%d paths, %d ids", len(doc.Paths), len(ids))
 	}
+}
+
+// TestOpenAPI_ARouterOfTheSamePrefixIsTheSame makes one twice: operations keep
+// their ids, and both serve.
+func TestOpenAPI_ARouterOfTheSamePrefixIsTheSame(t *testing.T) {
+	t.Parallel()
+	api := bare(t)
+	first := api.UserRouter("/auth")
+	want := documentOf(t, api).raw
+	second := api.UserRouter("auth/")
+	if documentOf(t, api).raw != want {
+		t.Error("the document changed")
+	}
+	for _, router := range []http.Handler{first, second} {
+		w := httptest.NewRecorder()
+		if router.ServeHTTP(w, jsonRequest("POST", "/auth/login", `{}`)); w.Code != http.StatusUnprocessableEntity {
+			t.Errorf("%d", w.Code)
+		}
+	}
+}
+
+// TestOpenAPI_NamesTheCodes finds every code that an operation may answer in the
+// schema of problems, in which each is of a document.
+func TestOpenAPI_NamesTheCodes(t *testing.T) {
+	t.Parallel()
+	api := bare(t)
+	api.UserRouter("/auth")
+	doc := documentOf(t, api)
+	var schema struct {
+		Properties struct{ Code struct{ Enum []string } }
+	}
+	if err := json.Unmarshal(doc.Components.Schemas["Problem"], &schema); err != nil {
+		t.Fatal(err)
+	}
+	codes := schema.Properties.Code.Enum
+	if !slices.IsSorted(codes) || slices.Contains(codes, "closed") || len(slices.Compact(slices.Clone(codes))) != len(codes) {
+		t.Errorf("the codes are %v", codes)
+	}
+	doc.operations(func(method, path string, op operation) {
+		for status, answer := range op.Responses {
+			for i, code := range strings.Split(answer.Description, "`") {
+				if i%2 == 1 && !slices.Contains(codes, code) {
+					t.Errorf("%s %s answers %s %s, which is no code of a problem", method, path, status, code)
+				}
+			}
+		}
+	})
 }
 
 // TestOpenAPI_IgnoresHumaGlobals changes what any package may change in huma

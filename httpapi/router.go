@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -24,12 +25,27 @@ type router struct {
 	huma   huma.API
 }
 
+// routerOf returns the handler of the router of a kind under a prefix. The first
+// call makes it.
+func (a *API) routerOf(kind, prefix string, addRoutes func(*router)) http.Handler {
+	prefix = cleanPrefix(prefix)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	same := func(r *router) bool { return r.kind == kind && r.prefix == prefix }
+	if i := slices.IndexFunc(a.routers, same); i >= 0 {
+		return a.routers[i].handler()
+	}
+	r := a.newRouter(kind, prefix)
+	addRoutes(r)
+	a.routers, a.doc = append(a.routers, r), nil
+	return r.handler()
+}
+
 // newRouter makes a router of a kind without operations. huma's document, schema and docs
 // pages are off: one document describes all routers, and it is ours to serve.
 // No format or hook is set either, since no body passes through huma.
 func (a *API) newRouter(kind, prefix string) *router {
 	mux := http.NewServeMux()
-	prefix = cleanPrefix(prefix)
 	return &router{
 		api:    a,
 		kind:   kind,
@@ -57,9 +73,20 @@ func (a *API) suffix(kind string) string {
 	return fmt.Sprintf("-%d", n)
 }
 
-// cleanPrefix brings a prefix into the form that patterns are made with.
+// cleanPrefix brings a prefix into the form that patterns are made with. It
+// panics at one that a pattern would take for something else than a path.
 func cleanPrefix(prefix string) string {
+	if strings.ContainsFunc(prefix, notInPrefix) {
+		panic(fmt.Sprintf("httpapi: the prefix %q is not a plain path such as /auth", prefix))
+	}
 	return strings.TrimSuffix(path.Clean("/"+prefix), "/")
+}
+
+// notInPrefix reports what is neither a slash nor unreserved (RFC 3986 section
+// 2.3): methods, hosts and wildcards need some of it.
+func notInPrefix(c rune) bool {
+	letterOrDigit := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+	return !letterOrDigit && !strings.ContainsRune("/-._~", c)
 }
 
 // handler is the whole router: paths and methods that it does not have are

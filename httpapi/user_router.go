@@ -11,21 +11,18 @@ import (
 // profile, sessions, API keys, usage and messages. The prefix is where it is
 // mounted, such as "/auth"; "" and "/" mean the root. The handler expects whole
 // paths, so that it is mounted as it is: under "/auth/" of a ServeMux, by Mount
-// of chi, without StripPrefix. A prefix that cannot stand in a pattern of
-// http.ServeMux panics.
+// of chi, without StripPrefix. It panics at a prefix that is not a plain path,
+// such as a pattern of http.ServeMux or a URL.
 //
-// Each call makes a router, which the OpenAPI document then describes.
+// The OpenAPI document describes the router from then on, once a prefix.
 func (a *API) UserRouter(prefix string) http.Handler {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	r := a.newRouter("user", prefix)
-	a.accountRoutes(r)
-	a.sessionRoutes(r)
-	a.keyRoutes(r)
-	a.usageRoutes(r)
-	a.messageRoutes(r)
-	a.routers, a.doc = append(a.routers, r), nil
-	return r.handler()
+	return a.routerOf("user", prefix, func(r *router) {
+		a.accountRoutes(r)
+		a.sessionRoutes(r)
+		a.keyRoutes(r)
+		a.usageRoutes(r)
+		a.messageRoutes(r)
+	})
 }
 
 func (a *API) accountRoutes(r *router) {

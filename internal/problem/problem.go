@@ -7,8 +7,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -81,6 +83,11 @@ var kinds = map[store.Code]kind{
 	store.ErrUnavailable:          {http.StatusServiceUnavailable, "Temporarily unavailable"},
 	store.ErrClosed:               {http.StatusServiceUnavailable, "Temporarily unavailable"},
 	store.ErrInternal:             {http.StatusInternalServerError, "Internal error"},
+}
+
+// Codes returns the codes that documents may have, sorted.
+func Codes() []store.Code {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(kinds)), func(c store.Code) bool { return From(c, "").Code != c })
 }
 
 // From makes the problem document of err. Only what an *store.Error says for

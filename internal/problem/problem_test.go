@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,7 +89,9 @@ func TestWrite(t *testing.T) {
 		{err: coded(canary), status: 500, code: "internal"},
 		{err: cause, status: 500, code: "internal"},
 	}
+	untested := problem.Codes()
 	for _, row := range rows {
+		untested = slices.DeleteFunc(untested, func(c store.Code) bool { return c == row.code })
 		w := httptest.NewRecorder()
 		w.Header().Set(problem.RequestIDHeader, "request-1")
 		w.Header().Set("Content-Length", "7")
@@ -112,6 +115,9 @@ func TestWrite(t *testing.T) {
 		if strings.Contains(w.Body.String(), canary) || strings.Contains(fmt.Sprint(h), canary) {
 			t.Errorf("%v: the cause is shown: %s", row.err, w.Body)
 		}
+	}
+	if len(untested) > 0 {
+		t.Errorf("no row has %v", untested)
 	}
 }
 
