@@ -33,9 +33,11 @@ func (k *Keys) validate(key *store.APIKey, before store.APIKey, limits []store.L
 		fault("name", "length", "The name must have 1 to 100 printable characters.")
 	}
 	key.Scopes = slices.Compact(slices.Sorted(slices.Values(key.Scopes)))
-	unknown := func(scope string) bool { return !k.scopes[scope] && !slices.Contains(before.Scopes, scope) }
+	unknown := func(scope string) bool {
+		return !slices.Contains(k.scopes, scope) && !slices.Contains(before.Scopes, scope)
+	}
 	if slices.ContainsFunc(key.Scopes, unknown) {
-		fault("scopes", "unknown", "There is a scope that does not exist.")
+		fault("scopes", "unknown", "There is a scope that does not exist. These do: "+strings.Join(k.scopes, ", ")+".")
 	}
 	key.ExpiresAt = key.ExpiresAt.UTC().Truncate(time.Microsecond)
 	if !key.ExpiresAt.IsZero() && !key.ExpiresAt.Equal(before.ExpiresAt) && !key.ExpiresAt.After(k.cfg.Clock()) {

@@ -3,6 +3,7 @@ package authn
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/usermgmt/usermgmt/internal/change"
@@ -53,7 +54,7 @@ type NewKey struct {
 // into one with more rights than his own. Methods are safe for concurrent use.
 type Keys struct {
 	cfg    KeysConfig
-	scopes map[string]bool
+	scopes []string // all that exist, sorted
 }
 
 // NewKeys makes the service.
@@ -62,20 +63,16 @@ func NewKeys(cfg KeysConfig) *Keys {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	scopes := make(map[string]bool)
-	for _, list := range [][]string{BuiltinScopes(), cfg.HostScopes} {
-		for _, scope := range list {
-			scopes[scope] = true
-		}
-	}
-	return &Keys{cfg: cfg, scopes: scopes}
+	scopes := slices.Concat(BuiltinScopes(), cfg.HostScopes)
+	slices.Sort(scopes)
+	return &Keys{cfg: cfg, scopes: slices.Compact(scopes)}
 }
 
-// Create makes a key for the creator, who is its owner, and returns it with its secret, which is
-// shown this once. A field that is not valid is ErrValidation, a right that
-// the creator lacks ErrForbidden, more than MaxKeys keys ErrConflict. A key with
-// ScopeKeysManage by a session whose password was given more than ten minutes
-// ago is ErrReauthRequired; so it is in Update and Rotate.
+// Create makes a key for the creator, who is its owner, and returns it with its
+// secret, which is shown this once. A field that is not valid is ErrValidation, a
+// right that the creator lacks ErrForbidden, more than MaxKeys keys ErrConflict. A
+// key with ScopeKeysManage by a session whose password was given more than ten
+// minutes ago is ErrReauthRequired; so it is in Update and Rotate.
 func (k *Keys) Create(ctx context.Context, actor store.Actor, creator Principal, in NewKey) (store.APIKey, Secret, error) {
 	if in.Scopes == nil {
 		in.Scopes = k.cfg.DefaultScopes

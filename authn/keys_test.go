@@ -115,6 +115,11 @@ func TestKeyFieldsAreChecked(t *testing.T) {
 	if len(h.keys) != 0 || len(h.trail.changes) != 0 {
 		t.Error("a refused key left something")
 	}
+	_, _, err := k.Create(t.Context(), actor, owner, authn.NewKey{Name: "n", Scopes: []string{"CANARY"}})
+	want := "There is a scope that does not exist. These do: account:read, account:write, chat, files, keys:manage, messages:read, usage:read."
+	if e, ok := errors.AsType[*store.Error](err); !ok || e.Fields[0].Message != want {
+		t.Errorf("an unknown scope: %v", err)
+	}
 }
 
 // A limit of a meter that nobody counts would look like protection and be none.

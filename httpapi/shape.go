@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -100,6 +103,14 @@ func (s *shape) memberPath(path, name string) string {
 		return name
 	}
 	return path + "." + name
+}
+
+// knownMembers is a sentence that names the members.
+func (s *shape) knownMembers() string {
+	if len(s.members) == 0 {
+		return "It knows none."
+	}
+	return "It knows: " + strings.Join(slices.Sorted(maps.Keys(s.members)), ", ") + "."
 }
 
 // bounds are inclusive; nil is open.

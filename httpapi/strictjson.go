@@ -280,7 +280,8 @@ func (c *checker) object(path string, s *shape) {
 }
 
 // unknown files a member that the shape does not have. Its name came from the
-// client and is not repeated, unless it is one of ours but for its case.
+// client and is not repeated, unless it is one of ours but for its case; those
+// that the shape has are named.
 func (c *checker) unknown(path string, s *shape, name string) {
 	for known := range s.members {
 		if strings.EqualFold(known, name) {
@@ -288,7 +289,7 @@ func (c *checker) unknown(path string, s *shape, name string) {
 			return
 		}
 	}
-	c.fault(path, "unknown", "There is a member that this route does not know.")
+	c.fault(path, "unknown", "There is a member that this route does not know. %s", s.knownMembers())
 }
 
 func invalidMembers(faults []store.FieldError) error {

@@ -130,6 +130,27 @@ func TestStrictJSON(t *testing.T) {
 	}
 }
 
+func TestStrictJSON_NamesTheMembersItKnows(t *testing.T) {
+	t.Parallel()
+	type body struct {
+		B    string   `json:"b,omitempty"`
+		A    string   `json:"a,omitempty"`
+		Part part     `json:"part,omitzero"`
+		None struct{} `json:"none,omitzero"`
+	}
+	decode := httpapi.Decoder[body]()
+	for text, want := range map[string]string{
+		`{"CANARY":1}`:          "There is a member that this route does not know. It knows: a, b, none, part.",
+		`{"part":{"CANARY":1}}`: "There is a member that this route does not know. It knows: id, n.",
+		`{"none":{"CANARY":1}}`: "There is a member that this route does not know. It knows none.",
+	} {
+		err, _ := errors.AsType[*store.Error](decode([]byte(text), new(body)))
+		if err == nil || err.Fields[0].Message != want {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 func TestStrictJSON_Values(t *testing.T) {
 	t.Parallel()
 	var v sample
