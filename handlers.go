@@ -6,8 +6,8 @@ import (
 
 	"github.com/usermgmt/usermgmt/authn"
 	"github.com/usermgmt/usermgmt/httpapi"
+	"github.com/usermgmt/usermgmt/internal/network"
 	"github.com/usermgmt/usermgmt/internal/problem"
-	"github.com/usermgmt/usermgmt/middleware"
 	"github.com/usermgmt/usermgmt/store"
 )
 
@@ -75,5 +75,5 @@ func Invalid(field, rule, message string) *Error { return store.Invalid(field, r
 func ProblemOf(err error, requestID string) any { return problem.From(err, requestID) }
 
 func (m *Manager) opsAllowed(addr netip.Addr) bool {
-	return addr.IsLoopback() || middleware.Contains(m.cfg.OpsAllowlist, addr)
+	return addr.IsLoopback() || network.Contains(m.cfg.OpsAllowlist, addr)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/usermgmt/usermgmt/internal/calendar"
 	"github.com/usermgmt/usermgmt/store"
 )
 
@@ -101,20 +102,7 @@ func moveZone(user *store.User, name string, now time.Time) error {
 	if err != nil {
 		loc = time.UTC // a name that the zone database has dropped
 	}
-	user.Zone = store.Zone{Name: name, Previous: present, From: nextDay(now, loc)}
+	user.Zone = store.Zone{Name: name, Previous: present, From: calendar.NextDay(now, loc)}
 	user.ZoneChangedAt = now
 	return nil
-}
-
-// nextDay returns the first instant after now at which clocks in loc show a
-// later day.
-func nextDay(now time.Time, loc *time.Location) time.Time {
-	year, month, day := now.In(loc).Date()
-	next := time.Date(year, month, day+1, 0, 0, 0, 0, loc)
-	if next.Day() == day {
-		// That midnight is skipped by a change of clocks, and time.Date chose the
-		// side before it: the day begins with the change.
-		_, next = next.ZoneBounds()
-	}
-	return next.UTC()
 }

@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/usermgmt/usermgmt/internal/network"
 	"github.com/usermgmt/usermgmt/ratelimit"
 	"github.com/usermgmt/usermgmt/store"
 )
@@ -100,8 +101,8 @@ func canonicalPrefixes(list []string) ([]string, bool) {
 	}
 	var out []string
 	for _, text := range list {
-		prefix, ok := parsePrefix(text)
-		if !ok {
+		prefix, err := network.Parse(text)
+		if err != nil {
 			return nil, false
 		}
 		out = append(out, prefix.String())
@@ -110,30 +111,12 @@ func canonicalPrefixes(list []string) ([]string, bool) {
 	return slices.Compact(out), true
 }
 
-func parsePrefix(text string) (netip.Prefix, bool) {
-	prefix, err := netip.ParsePrefix(text)
-	if err != nil {
-		addr, err := netip.ParseAddr(text)
-		if err != nil || addr.Zone() != "" {
-			return netip.Prefix{}, false
-		}
-		prefix = netip.PrefixFrom(addr, addr.BitLen())
-	}
-	if prefix.Addr().Is4In6() {
-		if prefix.Bits() < 96 {
-			return netip.Prefix{}, false
-		}
-		prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-96)
-	}
-	return prefix.Masked(), true
-}
-
 // parsePrefixes reads a stored list. An entry that cannot be read admits
 // nobody.
 func parsePrefixes(list []string) []netip.Prefix {
 	out := make([]netip.Prefix, len(list))
 	for i, text := range list {
-		out[i], _ = parsePrefix(text)
+		out[i], _ = network.Parse(text)
 	}
 	return out
 }

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/usermgmt/usermgmt/internal/network"
 	"github.com/usermgmt/usermgmt/internal/version"
 )
 
@@ -27,16 +28,7 @@ func (d *verdict) holds(now time.Time, versions *version.Table) bool {
 
 // admits reports whether the credential may be used from the address.
 func (d *verdict) admits(ip netip.Addr) bool {
-	if len(d.addrs) == 0 {
-		return true
-	}
-	ip = ip.Unmap().WithZone("")
-	for _, prefix := range d.addrs {
-		if prefix.Contains(ip) {
-			return true
-		}
-	}
-	return false
+	return len(d.addrs) == 0 || network.Contains(d.addrs, ip)
 }
 
 // endBy brings the end of the verdict forward; a zero time does not.

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"net/http"
-	"net/netip"
 
 	"github.com/usermgmt/usermgmt/authn"
 	"github.com/usermgmt/usermgmt/middleware"
@@ -25,7 +24,7 @@ func newCall(r *http.Request) call {
 	return call{
 		principal: p,
 		origin: authn.Origin{
-			IP:        clientIP(r),
+			IP:        middleware.ClientAddr(r),
 			UserAgent: r.UserAgent(),
 			RequestID: middleware.RequestID(r.Context()),
 		},
@@ -43,14 +42,4 @@ func (c *call) actor() store.Actor {
 		ip = c.origin.IP.String()
 	}
 	return c.principal.Actor(ip, c.origin.RequestID)
-}
-
-// clientIP is the address that middleware found or, where the host has put
-// none in front, the peer's.
-func clientIP(r *http.Request) netip.Addr {
-	if addr := middleware.ClientIP(r.Context()); addr.IsValid() {
-		return addr
-	}
-	peer, _ := netip.ParseAddrPort(r.RemoteAddr)
-	return peer.Addr().Unmap()
 }

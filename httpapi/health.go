@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/usermgmt/usermgmt/internal/problem"
+	"github.com/usermgmt/usermgmt/middleware"
 	"github.com/usermgmt/usermgmt/store"
 )
 
@@ -85,7 +86,7 @@ func (a *API) writeHealth(w http.ResponseWriter, h health) {
 
 // seesDetails reports whether the caller may see what is behind the status.
 func (a *API) seesDetails(r *http.Request) bool {
-	addr := clientIP(r)
+	addr := middleware.ClientAddr(r)
 	return addr.IsLoopback() || (a.cfg.OpsAllowed != nil && a.cfg.OpsAllowed(addr))
 }
 

@@ -3,6 +3,7 @@ package metering
 import (
 	"time"
 
+	"github.com/usermgmt/usermgmt/internal/calendar"
 	"github.com/usermgmt/usermgmt/store"
 )
 
@@ -25,19 +26,12 @@ func windowAt(w store.Window, zone store.Zone, location func(name string) *time.
 			name = least
 		}
 	}
-	return name, opens(next(w, name), loc)
+	return name, calendar.Opens(next(w, name), loc)
 }
 
 // containing returns the name of the window that t falls into in loc.
 func containing(w store.Window, t time.Time, loc *time.Location) time.Time {
-	year, month, day := t.In(loc).Date()
-	name := first(w, time.Date(year, month, day, 0, 0, 0, 0, time.UTC))
-	// Where clocks go back across midnight, the old date is shown once more
-	// although the new day has begun.
-	if following := next(w, name); !t.Before(opens(following, loc)) {
-		return following
-	}
-	return name
+	return first(w, calendar.Day(t, loc))
 }
 
 // first returns the first day of the window that a day belongs to.
@@ -62,25 +56,5 @@ func next(w store.Window, name time.Time) time.Time {
 		return name.AddDate(0, 1, 0)
 	default:
 		return name.AddDate(0, 0, 1)
-	}
-}
-
-// opens returns the first instant at which clocks in loc show a day, given as
-// its midnight UTC, or a later one. time.Date would not do: a midnight that is
-// skipped or comes twice, and a day that is left out, have no answer there.
-func opens(day time.Time, loc *time.Location) time.Time {
-	// No zone is as far from UTC as this, so clocks show an earlier day.
-	t := day.Add(-26 * time.Hour).In(loc)
-	for {
-		_, offset := t.Zone()
-		_, end := t.ZoneBounds()
-		midnight := day.Add(-time.Duration(offset) * time.Second)
-		if midnight.Before(t) {
-			midnight = t // skipped by the change of clocks at t
-		}
-		if end.IsZero() || midnight.Before(end) {
-			return midnight.UTC()
-		}
-		t = end.In(loc)
 	}
 }

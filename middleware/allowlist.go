@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/usermgmt/usermgmt/internal/network"
 	"github.com/usermgmt/usermgmt/internal/problem"
 	"github.com/usermgmt/usermgmt/store"
 )
@@ -67,6 +68,6 @@ func (l *AllowlistConfig) admits(r *http.Request) bool {
 		return true
 	}
 	addr := ClientAddr(r)
-	return (len(l.Prefixes) == 0 || Contains(l.Prefixes, addr)) &&
-		(len(current) == 0 || Contains(current, addr))
+	return (len(l.Prefixes) == 0 || network.Contains(l.Prefixes, addr)) &&
+		(len(current) == 0 || network.Contains(current, addr))
 }

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/usermgmt/usermgmt/internal/network"
 	"github.com/usermgmt/usermgmt/internal/problem"
 	"github.com/usermgmt/usermgmt/store"
 )
@@ -37,7 +38,7 @@ func ParseTrustedProxies(csv string) (TrustedProxies, error) {
 			t.Unix = true
 			continue
 		}
-		p, err := ParsePrefix(entry)
+		p, err := network.Parse(entry)
 		if err == nil {
 			err = checkTrusted(p)
 		}
@@ -63,7 +64,7 @@ func (t TrustedProxies) Validate() error {
 func checkTrusted(p netip.Prefix) error {
 	switch {
 	case !isNetwork(p):
-		return errNotPrefix
+		return errors.New("not a network")
 	case p.Bits() == 0:
 		return errors.New("trusts every address")
 	}
@@ -134,7 +135,7 @@ func ClientIP(ctx context.Context) netip.Addr {
 func (t TrustedProxies) client(r *http.Request) (netip.Addr, error) {
 	peer := peerAddr(r)
 	switch {
-	case peer.IsValid() && !Contains(t.Prefixes, peer):
+	case peer.IsValid() && !network.Contains(t.Prefixes, peer):
 		return peer, nil
 	case !peer.IsValid() && !t.Unix:
 		return netip.Addr{}, store.Errorf(store.ErrInvalidRequest, "The address of the caller is not known.")
@@ -169,7 +170,7 @@ func (t TrustedProxies) forwarded(lines []string) (netip.Addr, error) {
 			if !ok {
 				return netip.Addr{}, errForwarded()
 			}
-			if !Contains(t.Prefixes, addr) {
+			if !network.Contains(t.Prefixes, addr) {
 				return addr, nil
 			}
 		}

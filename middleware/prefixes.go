@@ -1,10 +1,11 @@
 package middleware
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"github.com/usermgmt/usermgmt/internal/network"
 )
 
 // ParsePrefixes reads a comma-separated list of networks, such as
@@ -20,52 +21,13 @@ func ParsePrefixes(csv string) ([]netip.Prefix, error) {
 	}
 	var prefixes []netip.Prefix
 	for i, entry := range strings.Split(csv, ",") {
-		p, err := ParsePrefix(strings.TrimSpace(entry))
+		p, err := network.Parse(strings.TrimSpace(entry))
 		if err != nil {
 			return nil, fmt.Errorf("entry %d: %w", i+1, err)
 		}
 		prefixes = append(prefixes, p)
 	}
 	return prefixes, nil
-}
-
-// Contains reports whether addr is within one of the networks. An IPv4
-// address carried in IPv6 counts as IPv4 and a zone is disregarded, so that no
-// way of writing an address gets around a list.
-func Contains(prefixes []netip.Prefix, addr netip.Addr) bool {
-	addr = addr.Unmap().WithZone("")
-	for _, p := range prefixes {
-		if p.Contains(addr) {
-			return true
-		}
-	}
-	return false
-}
-
-// errNotPrefix hides the cause on purpose: netip's errors quote their input.
-var errNotPrefix = errors.New("not an IP address or network such as 192.0.2.0/24")
-
-// ParsePrefix reads one element of such a list, without surrounding space.
-func ParsePrefix(s string) (netip.Prefix, error) {
-	if !strings.Contains(s, "/") {
-		addr, err := netip.ParseAddr(s)
-		if err != nil || addr.Zone() != "" {
-			return netip.Prefix{}, errNotPrefix
-		}
-		addr = addr.Unmap()
-		return netip.PrefixFrom(addr, addr.BitLen()), nil
-	}
-	p, err := netip.ParsePrefix(s) // refuses zones itself
-	if err != nil {
-		return netip.Prefix{}, errNotPrefix
-	}
-	if p.Addr().Is4In6() {
-		if p.Bits() < 96 {
-			return netip.Prefix{}, errNotPrefix
-		}
-		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
-	}
-	return p.Masked(), nil
 }
 
 // isNetwork reports whether p can match an address in the form in which
