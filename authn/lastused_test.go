@@ -60,16 +60,16 @@ func TestUsesAreWrittenOnceAMinute(t *testing.T) {
 			u.Note("key_a", noon)
 			u.Note("key_b", noon) // later calls may carry earlier times
 		}
-		time.Sleep(59 * time.Second) // the bubble's clock
+		<-time.After(59 * time.Second) // the bubble's clock
 		if got := s.take(); len(got) != 0 {
 			t.Errorf("written within the minute: %v", got)
 		}
-		time.Sleep(2 * time.Second)
+		<-time.After(2 * time.Second)
 		want := []store.KeyUse{{ID: "key_a", At: noon}, {ID: "key_b", At: noon.Add(99 * time.Second)}}
 		if got := s.take(); len(got) != 1 || !slices.Equal(got[0], want) {
 			t.Errorf("written %v, want %v in one write", got, want)
 		}
-		time.Sleep(5 * time.Minute)
+		<-time.After(5 * time.Minute)
 		if got := s.take(); len(got) != 0 {
 			t.Errorf("written without a use: %v", got)
 		}
@@ -98,7 +98,7 @@ func TestUsesThatCannotBeWrittenAreKept(t *testing.T) {
 			t.Errorf("Flush = %v", err)
 		}
 		u.Note("key_b", noon.Add(time.Second))
-		time.Sleep(2 * time.Minute)
+		<-time.After(2 * time.Minute)
 		s.fail(nil)
 		if err := u.Close(); err != nil {
 			t.Error(err)

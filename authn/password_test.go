@@ -261,7 +261,7 @@ func TestPadToFloor(t *testing.T) {
 		h := newHasher(t, func(c *authn.PasswordConfig) { c.Floor = floor })
 		for _, spent := range []time.Duration{0, 100 * time.Millisecond, floor, time.Second} {
 			start := time.Now()
-			time.Sleep(spent) // the bubble's clock
+			<-time.After(spent) // the bubble's clock
 			if err := h.PadToFloor(t.Context(), start); err != nil {
 				t.Fatal(err)
 			}
