@@ -24,7 +24,7 @@ const hashChanges = 3
 const knownFor = 30 * 24 * time.Hour
 
 // claim is an attempt to be somebody. Its user is zero when there is nobody of
-// that name who could sign in, its hash empty when he has no password.
+// that name who could sign in, its hash empty when there is no password.
 type claim struct {
 	counter string // what its failures are counted under
 	device  string // where it comes from; empty when unknown

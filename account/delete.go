@@ -79,7 +79,7 @@ func (u *Users) setAside(ctx context.Context, q store.Queries, c *store.Change, 
 	return q.UserDelete(ctx, user.ID)
 }
 
-// sealRemains takes the keys of a user and seals them with his profile and
+// sealRemains takes the keys of a user and seals them with the profile and
 // password hash.
 func (u *Users) sealRemains(ctx context.Context, q store.Queries, c *store.Change, user store.User) (string, error) {
 	hash, err := passwordHash(ctx, q, user.ID)

@@ -13,7 +13,7 @@ import (
 // zoneChangeEvery is how often a time zone may be changed.
 const zoneChangeEvery = 24 * time.Hour
 
-// ProfileUpdate is what a user may change about himself. A nil field stays as
+// ProfileUpdate is what a user may change alone. A nil field stays as
 // it is.
 type ProfileUpdate struct {
 	DisplayName *string          // at most 100 characters of one line; "" clears

@@ -7,7 +7,7 @@ import (
 	"github.com/usermgmt/usermgmt/store"
 )
 
-// remains is what is sealed of a deleted user, so that he can come back whole.
+// remains is what is sealed of a deleted user, to come back whole.
 // Sealed values outlive the program that wrote them: the names of their members
 // stand in tags, apart from those of any record. Members may be added, never
 // renamed.

@@ -106,7 +106,7 @@ func (u *Users) Get(ctx context.Context, id string) (store.User, error) {
 	return asOf(user, u.now()), nil
 }
 
-// asOf is a user as others see him at a time: a suspension whose end has come
+// asOf is a user as others see it at a time: a suspension whose end has come
 // is over, although nothing was written.
 func asOf(user store.User, now time.Time) store.User {
 	if user.Status == store.Suspended && !user.SuspendedAt(now) {
@@ -120,7 +120,7 @@ func (u *Users) now() time.Time { return u.cfg.Clock().UTC().Truncate(time.Micro
 
 func target(id string) store.Target { return store.Target{Kind: "user", ID: id} }
 
-// selfActor is a user who acts for himself, before there is a principal.
+// selfActor is a user who acts alone, before there is a principal.
 func selfActor(user store.User, from authn.Origin) store.Actor {
 	actor := anonymous(from)
 	actor.Kind, actor.ID, actor.Name = store.ActorUser, user.ID, user.Username

@@ -65,7 +65,7 @@ func ParseAPIKey(prefix, s string) error {
 		}
 	}
 	// The checksum is public arithmetic and no secret: a plain comparison
-	// tells an attacker nothing that he cannot compute.
+	// tells an attacker nothing that anybody cannot compute.
 	var sum [keyChecksumLen]byte
 	body := len(s) - keyChecksumLen
 	if string(appendChecksum(sum[:0], []byte(s[:body]))) != s[body:] {

@@ -25,7 +25,7 @@ func BuiltinScopes() []string {
 	return []string{ScopeAccountRead, ScopeAccountWrite, ScopeKeysManage, ScopeUsageRead, ScopeMessagesRead}
 }
 
-// keyRights is what somebody may confer on a key: everything of his account
+// keyRights is what somebody may confer on a key: everything of the account
 // with a token, no more than its own rights with a key.
 type keyRights struct {
 	key   *store.APIKey // nil for a token

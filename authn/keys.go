@@ -49,9 +49,9 @@ type NewKey struct {
 	Limits     []store.Limit
 }
 
-// Keys makes, changes and revokes users' API keys. A caller who is a key
-// himself needs the scope keys:manage, and neither makes nor changes a key
-// into one with more rights than his own. Methods are safe for concurrent use.
+// Keys makes, changes and revokes users' API keys. A caller that is a
+// key needs the scope keys:manage, and neither makes nor changes a key into one
+// with more rights than its own. Methods are safe for concurrent use.
 type Keys struct {
 	cfg    KeysConfig
 	scopes []string // all that exist, sorted

@@ -307,7 +307,8 @@ func (v *Verifier) describe(ctx context.Context, d *verdict, user store.User, no
 }
 
 // effectiveRate is a key's own rate, but never above the plan's or else the
-// configured one: a user does not escape his rate by making a key.
+// configured one: a key is not faster than the account it belongs to. Each key
+// has a bucket of its own all the same.
 func effectiveRate(own, plan, configured ratelimit.Rate) ratelimit.Rate {
 	most := cmp.Or(plan, configured)
 	switch {

@@ -94,7 +94,7 @@ func escapeLen(b []byte) (int, bool) {
 	return 12, true
 }
 
-// unicodeEscape reads \uXXXX at the beginning of b.
+// unicodeEscape reads \u and its four hex digits at the beginning of b.
 func unicodeEscape(b []byte) (rune, bool) {
 	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
 		return 0, false

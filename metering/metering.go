@@ -117,7 +117,7 @@ func concernsAll(err error) bool {
 }
 
 // verdict makes an error of a shared transaction one of its member's: a
-// deadline that was not his means that the database did not answer in time.
+// deadline that was not its own means that the database did not answer in time.
 func verdict(ctx context.Context, err error) error {
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		return store.Unavailable(err)

@@ -72,13 +72,17 @@ func (s *Service) plan(ctx context.Context, id string) (store.Plan, error) {
 func (s *Service) planOf(ctx context.Context, p authn.Principal) (store.Plan, error) {
 	plan, err := s.plan(ctx, p.Plan)
 	if errors.Is(err, store.ErrNotFound) {
-		return plan, &store.Error{Code: store.ErrInternal, Detail: "The plan of the account does not exist.", Err: err}
+		return plan, &store.Error{
+			Code:   store.ErrInternal,
+			Detail: "The plan of the account does not exist.",
+			Err:    fmt.Errorf("metering: there is no plan %q; PrincipalOf names the plan of a user", p.Plan),
+		}
 	}
 	return plan, err
 }
 
 // OnInterrupt returns what a stream of a principal that broke off is charged:
-// the policy of his plan, or store.ChargeDelivered when the plan cannot be read.
+// the policy of the plan, or store.ChargeDelivered when the plan cannot be read.
 func (s *Service) OnInterrupt(p authn.Principal) store.Interruption {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

@@ -37,7 +37,7 @@ func (s *Service) Count(ctx context.Context, p authn.Principal, meter string, am
 }
 
 // Usage returns the id of the principal's plan and the counters of every limit
-// that applies to him, and of each meter's day. A key's own limits stand under
+// that applies, and of each meter's day. A key's own limits stand under
 // its family, all others under the user.
 func (s *Service) Usage(ctx context.Context, p authn.Principal) (plan string, counters []store.CounterState, err error) {
 	if err := isUser(p); err != nil {

@@ -8,8 +8,8 @@
 //
 // Order, from the outside in:
 //
-//	AssignRequestID → AccessLog → Recover → ResolveClientIP → Allowlist →
-//	SecurityHeaders → CORS → NotFound → the mux
+//	AssignRequestID → AccessLog → Recover → ResolveClientIP → SecurityHeaders →
+//	Allowlist → CORS → NoQueryCredentials → NotFound → the mux
 //
 // and around single routes BodyLimit and the authentication, rate limit
 // and meter. The access log stands outside what refuses requests, so that

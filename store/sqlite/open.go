@@ -143,7 +143,7 @@ func prepareFile(path string) (string, error) {
 	case err == nil:
 		return file, f.Close()
 	case !errors.Is(err, fs.ErrExist):
-		return "", fmt.Errorf("the file cannot be made: %w", err)
+		return "", fmt.Errorf("the file cannot be made, make its folder writable: %w", err)
 	}
 	info, err := os.Stat(file)
 	switch {

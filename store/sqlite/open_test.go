@@ -126,27 +126,6 @@ func damagedDatabase(t *testing.T) []byte {
 	return data
 }
 
-func TestOpenRefusesAReadOnlyFolder(t *testing.T) {
-	t.Parallel()
-	if os.Getuid() <= 0 {
-		t.Skip("needs a user whom permissions bind")
-	}
-	dir := t.TempDir()
-	path := filepath.Join(dir, "usermgmt.db")
-	if err := openFile(t, path, nil).Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(dir, 0o500); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.Chmod(dir, 0o700) })
-	for _, path := range []string{path, filepath.Join(dir, "new.db")} {
-		if _, err := sqlite.Open(t.Context(), path, nil); err == nil || !strings.Contains(err.Error(), "writ") {
-			t.Errorf("error is %v", err)
-		}
-	}
-}
-
 func TestOpenEndsWithTheContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())

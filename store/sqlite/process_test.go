@@ -39,6 +39,10 @@ func TestChildProcess(t *testing.T) {
 	if role == "" {
 		t.Skip("needs " + roleVariable)
 	}
+	if role == "readonly" {
+		openReadOnly(t, os.Getenv(pathVariable))
+		return
+	}
 	s := openFile(t, os.Getenv(pathVariable), nil)
 	switch role {
 	case "reserve":
@@ -53,6 +57,17 @@ func TestChildProcess(t *testing.T) {
 			fmt.Println("\nacknowledged", out[0].ID, out[0].Seq)
 		}
 	}
+}
+
+// openReadOnly opens a database that cannot be written, and a new one beside it.
+func openReadOnly(t *testing.T, path string) {
+	t.Helper()
+	for _, path := range []string{path, filepath.Join(filepath.Dir(path), "new.db")} {
+		if _, err := sqlite.Open(t.Context(), path, nil); err == nil || !strings.Contains(err.Error(), "writ") {
+			t.Fatalf("opening %s: %v", filepath.Base(path), err)
+		}
+	}
+	os.Stdout.WriteString("\nrefused twice\n")
 }
 
 // limited is a counter with a limit of 100, and its time.

@@ -18,7 +18,7 @@ type call struct {
 // drop drops the result of a method.
 func drop[T any](_ T, err error) error { return err }
 
-// calls are all methods that work with a context, on one user and his things.
+// calls are all methods that work with a context, on one user and what belongs to it.
 func calls(s store.Store, u store.User, v store.Session, k store.APIKeyHash, token store.RefreshToken) []call {
 	l := newCounter(5)
 	name := store.Identifier{Kind: store.IdentifierUsername, Value: u.Username, Subject: u.ID}
