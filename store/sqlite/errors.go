@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 
 	"github.com/usermgmt/usermgmt/store"
 )
@@ -72,10 +73,13 @@ func busy(err error) bool {
 // is wrong.
 func refusal(err error) error {
 	code, _ := resultCode(err)
+	if e, ok := errors.AsType[*store.Error](err); ok && e.Err != nil {
+		err = e.Err // what a client is told tells whoever starts a program nothing
+	}
 	detail := ""
 	switch code & 0xff {
 	case codeNotADB:
-		return errors.Join(errNotDatabase, err)
+		return fmt.Errorf("%w: %w", errNotDatabase, err)
 	case codeCorrupt:
 		detail = "The database is damaged. It was left as it is; restore it from a backup."
 	case codeReadOnly, codeCantOpen:

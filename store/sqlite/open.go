@@ -45,9 +45,10 @@ func (o *Options) withDefaults() Options {
 
 // Open opens the database at path, makes it (readable by its owner alone) if
 // it is not there, and brings its schema up to date; opts may be nil. The
-// folder must exist and be writable. A file that is no database, is damaged, or
-// has a newer schema than this version works with is an error that says so, and
-// is left as it is. Several processes may open one file at the same time.
+// folder must exist and be writable. A file that is no database, is another
+// program's, is damaged, or has a newer schema than this version works with is
+// an error that says so, and is left as it is. Several processes may open one
+// file at the same time.
 func Open(ctx context.Context, path string, opts *Options) (*Store, error) {
 	s, err := open(ctx, path, opts.withDefaults())
 	if err != nil {
@@ -76,10 +77,32 @@ func open(ctx context.Context, path string, opts Options) (*Store, error) {
 	s := &Store{reads: reads, writes: writes}
 	s.close = sync.OnceValue(s.shut)
 	s.Queries = sqlstore.New(runner{s}, sqlstore.Locks{})
-	if err := s.migrate(ctx, steps); err != nil {
+	if err = s.checkOwner(ctx); err == nil {
+		err = s.migrate(ctx, steps)
+	}
+	if err != nil {
 		return nil, errors.Join(refusal(err), s.Close())
 	}
 	return s, nil
+}
+
+// othersTables counts the tables of a database that has none of ours: that in
+// which the steps of the schema are noted, known by a column that no other
+// program's has.
+const othersTables = `SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AND NOT EXISTS (
+	SELECT 1 FROM pragma_table_info('schema_migrations') WHERE name = 'compatible_from')`
+
+// checkOwner refuses the database of another program, on a connection that
+// reads: one that writes turns a database to WAL when it connects.
+func (s *Store) checkOwner(ctx context.Context) error {
+	var others int
+	if err := s.reads.pool.QueryRowContext(ctx, othersTables).Scan(&others); err != nil {
+		return interpret(ctx, err)
+	}
+	if others > 0 {
+		return errOthers
+	}
+	return nil
 }
 
 // migrate reads what was applied and takes the write lock only when something
@@ -157,7 +180,10 @@ func prepareFile(path string) (string, error) {
 	return file, nil
 }
 
-var errNotDatabase = errors.New("the file is not a SQLite database; it was left as it is")
+var (
+	errNotDatabase = errors.New("the file is not a SQLite database; it was left as it is")
+	errOthers      = errors.New("the database is another program's, which has tables in it; it was left as it is: name a file of its own, in which tables of yours can be made afterwards")
+)
 
 // The rules of a connection. They stand in the data source name, because a
 // PRAGMA by Exec would set one connection of a pool only. The writer does not
