@@ -23,7 +23,7 @@ var layers = [][]string{
 	{"httpapi"},
 	{"", "client"},
 	{"console", "apidocs", "usermgmttest", "metrics"},
-	{"examples", "cmd"},
+	{"examples", "cmd", "stress"},
 }
 
 // A room may keep a part of itself in a folder of its own; the part stands with

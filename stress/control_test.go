@@ -1,0 +1,67 @@
+package stress_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/usermgmt/usermgmt"
+	"github.com/usermgmt/usermgmt/store"
+)
+
+// control does what only the Go API offers, for the user, session or key that
+// the query names.
+type control struct{ mgr *usermgmt.Manager }
+
+func (c control) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, query, system := r.Context(), r.URL.Query(), usermgmt.System()
+	user := query.Get("user")
+	var err error
+	switch r.PathValue("deed") {
+	case "suspend":
+		err = c.mgr.Users().Suspend(ctx, system, user, "a test", time.Time{})
+	case "reactivate":
+		err = c.mgr.Users().Reactivate(ctx, system, user, "a test")
+	case "delete":
+		err = c.mgr.Users().Delete(ctx, system, user, "a test")
+	case "revoke-key":
+		err = c.mgr.Keys().Revoke(ctx, system, user, query.Get("key"))
+	case "revoke-session":
+		err = c.mgr.Sessions().Revoke(ctx, system, user, query.Get("session"))
+	case "revoke-sessions":
+		_, err = c.mgr.Sessions().RevokeAll(ctx, system, user, query.Get("except"))
+	default:
+		http.NotFound(w, r)
+		return
+	}
+	if err != nil {
+		usermgmt.WriteError(w, r, err)
+	}
+}
+
+// feedSwitch says how the change feed is read: "mended", "cut" or "hanging".
+type feedSwitch struct{ state atomic.Value }
+
+func (s *feedSwitch) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
+	s.state.Store(r.URL.Query().Get("state"))
+}
+
+// cuttable is a store whose change feed can be kept from this process while
+// everything else goes on.
+type cuttable struct {
+	store.Store
+	feed *feedSwitch
+}
+
+func (c cuttable) FeedAfter(ctx context.Context, id int64, limit int) ([]store.FeedRow, error) {
+	switch c.feed.state.Load() {
+	case "cut":
+		return nil, errors.New("the change feed is cut")
+	case "hanging":
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return c.Store.FeedAfter(ctx, id, limit)
+}
