@@ -26,6 +26,9 @@ type settings struct {
 	// Cuttable lets /control/feed keep the host from reading the change feed.
 	Cuttable bool
 
+	// Before is a command line that starts the host, in whose place it runs.
+	Before []string
+
 	// Variables are added to the environment, such as
 	// "USERMGMT_DAILY_CONVERSATIONS=300": the Config is made by FromEnv.
 	Variables []string

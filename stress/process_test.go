@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -68,7 +69,8 @@ func launch(t testing.TB, s settings) (*process, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{t: t, cmd: exec.Command(os.Args[0]), log: new(record), ended: make(chan struct{})}
+	command := append(slices.Clone(s.Before), os.Args[0])
+	p := &process{t: t, cmd: exec.Command(command[0], command[1:]...), log: new(record), ended: make(chan struct{})}
 	p.cmd.Env = append(append(os.Environ(), hostVariables...), s.Variables...)
 	p.cmd.Env = append(p.cmd.Env, roleVariable+"=host", settingsVariable+"="+string(told))
 	p.cmd.Stderr = p.log
@@ -139,6 +141,7 @@ func (p *process) terminate() {
 type answer struct {
 	status int
 	header http.Header
+	raw    string
 	body   map[string]any // nil when it is no JSON object
 }
 
@@ -185,7 +188,7 @@ func (p *process) request(ctx context.Context, method, path, credential string, 
 	if err != nil {
 		return answer{}, err
 	}
-	a := answer{status: res.StatusCode, header: res.Header}
+	a := answer{status: res.StatusCode, header: res.Header, raw: string(raw)}
 	_ = json.Unmarshal(raw, &a.body) // an answer without a document has none
 	return a, nil
 }
