@@ -3,6 +3,7 @@ package usermgmt
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -77,6 +78,9 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 		return nil, err
 	}
 	if err := m.build(ctx); err != nil {
+		if m.opened && errors.Is(err, ErrUnavailable) {
+			err = fmt.Errorf("usermgmt: the database %s cannot be used: %w", whereabouts(cfg.DatabaseURL), err)
+		}
 		return nil, errors.Join(err, m.Close())
 	}
 	return m, nil
