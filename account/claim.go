@@ -83,17 +83,29 @@ func (u *Users) claimID(ctx context.Context, id string, from netip.Addr) (claim,
 // is compared, so that of any number of concurrent ones no more than the limit
 // are looked at; act clears the counter of the claim that it gets. When act finds
 // another hash than the one compared (errHashChanged), the account is looked up
-// again. The claim that it returns is for the record of a failure.
+// again. The claim that it returns is for the record of a failure, of which all
+// take the same time.
 func (u *Users) prove(ctx context.Context, look func() (claim, error), password string, act func(c claim, rehash bool) error) (claim, error) {
+	try := u.cfg.Hasher.Begin()
+	c, err := u.tryToProve(ctx, try, look, password, act)
+	if err != nil {
+		// Where the schemes cannot be read, those of this attempt have to do.
+		schemes, _ := u.cfg.Store.PasswordSchemes(ctx)
+		_ = try.Pad(ctx, schemes) // shorter only for a client that is gone
+	}
+	return c, err
+}
+
+func (u *Users) tryToProve(ctx context.Context, try *authn.Attempt, look func() (claim, error), password string, act func(c claim, rehash bool) error) (claim, error) {
 	c, err := look()
 	if err != nil {
 		return c, err
 	}
-	if err := u.count(ctx, c, password); err != nil {
+	if err := u.count(ctx, try, c, password); err != nil {
 		return c, err
 	}
 	for range hashChanges {
-		rehash, err := u.compare(ctx, c, password)
+		rehash, err := compare(ctx, try, c, password)
 		if err != nil {
 			return c, err
 		}
@@ -110,7 +122,7 @@ func (u *Users) prove(ctx context.Context, look func() (claim, error), password 
 }
 
 // count counts an attempt, and refuses it while its counter is locked.
-func (u *Users) count(ctx context.Context, c claim, password string) error {
+func (u *Users) count(ctx context.Context, try *authn.Attempt, c claim, password string) error {
 	now := u.now()
 	failures, err := u.cfg.Store.SignInAttempt(ctx, c.counter, u.cfg.Lockout, now)
 	if err != nil {
@@ -120,7 +132,7 @@ func (u *Users) count(ctx context.Context, c claim, password string) error {
 		return nil
 	}
 	// The answer stands, also where the hash has to be left out for load.
-	_ = u.cfg.Hasher.VerifyDummy(ctx, password)
+	_ = try.Pretend(ctx, password)
 	return &store.Error{
 		Code:       store.ErrLocked,
 		Detail:     "There were too many failed attempts. Try again later.",
@@ -128,16 +140,16 @@ func (u *Users) count(ctx context.Context, c claim, password string) error {
 	}
 }
 
-// compare compares a password with the hash of a claim. One hash is computed
+// compare compares a password with the hash of a claim. The work is the same
 // whatever the answer is.
-func (u *Users) compare(ctx context.Context, c claim, password string) (rehash bool, err error) {
+func compare(ctx context.Context, try *authn.Attempt, c claim, password string) (rehash bool, err error) {
 	if c.hash == "" {
-		if err := u.cfg.Hasher.VerifyDummy(ctx, password); err != nil {
+		if err := try.Pretend(ctx, password); err != nil {
 			return false, err
 		}
 		return false, wrongPassword()
 	}
-	ok, rehash, err := u.cfg.Hasher.Verify(ctx, c.hash, password)
+	ok, rehash, err := try.Verify(ctx, c.hash, password)
 	if err == nil && !ok {
 		err = wrongPassword()
 	}

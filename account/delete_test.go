@@ -68,7 +68,7 @@ func TestDeleteSelf(t *testing.T) {
 		if left.User.ID != alice.ID || left.User.Email != alice.Email {
 			t.Errorf("the profile: %+v", left.User)
 		}
-		if ok, _, err := h.cfg.Hasher.Verify(t.Context(), left.Hash.Hash, goodPassword); err != nil || !ok {
+		if ok, _, err := h.cfg.Hasher.Begin().Verify(t.Context(), left.Hash.Hash, goodPassword); err != nil || !ok {
 			t.Errorf("the password: %v, %v", ok, err)
 		}
 		hash := authn.HashSecret(secret.Reveal())

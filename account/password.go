@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"time"
 
 	"github.com/usermgmt/usermgmt/authn"
 	"github.com/usermgmt/usermgmt/store"
@@ -40,7 +41,7 @@ func (u *Users) ChangePassword(ctx context.Context, actor store.Actor, id, sessi
 			if err := q.SignInClear(ctx, p.counter); err != nil {
 				return err
 			}
-			if err := q.PasswordHashPut(ctx, store.PasswordHash{Subject: id, Hash: hash, UpdatedAt: c.At}); err != nil {
+			if err := putHash(ctx, q, id, hash, c.At); err != nil {
 				return err
 			}
 			c.Action, c.Target = "user.password", target(id)
@@ -68,6 +69,15 @@ func (u *Users) proven(ctx context.Context, action string, actor store.Actor, id
 		u.recordFailure(action, actor, c, err)
 	}
 	return err
+}
+
+// putHash stores a hash that was just made.
+func putHash(ctx context.Context, q store.Queries, id, encoded string, at time.Time) error {
+	hash, err := authn.NewPasswordHash(id, encoded, at)
+	if err != nil {
+		return err
+	}
+	return q.PasswordHashPut(ctx, hash)
 }
 
 // checkAlive refuses a change that a session asked for which has ended since.

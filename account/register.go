@@ -138,8 +138,7 @@ func (u *Users) insert(ctx context.Context, actor store.Actor, action string, n 
 			}
 		}
 		if n.hash != "" {
-			err := q.PasswordHashPut(ctx, store.PasswordHash{Subject: user.ID, Hash: n.hash, UpdatedAt: c.At})
-			if err != nil {
+			if err := putHash(ctx, q, user.ID, n.hash, c.At); err != nil {
 				return err
 			}
 		}

@@ -44,6 +44,7 @@ type remainsZone struct {
 
 type remainsHash struct {
 	Hash      string    `json:"hash"`
+	Scheme    string    `json:"scheme"`
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
@@ -93,7 +94,7 @@ func remainsOf(u store.User, hash *store.PasswordHash, keys []store.APIKeyHash) 
 		LastLoginAt:     u.LastLoginAt,
 	}}
 	if hash != nil {
-		left.Hash = &remainsHash{Hash: hash.Hash, UpdatedAt: hash.UpdatedAt}
+		left.Hash = &remainsHash{Hash: hash.Hash, Scheme: hash.Scheme, UpdatedAt: hash.UpdatedAt}
 	}
 	for _, k := range keys {
 		left.Keys = append(left.Keys, remainsOfKey(k))

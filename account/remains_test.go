@@ -44,7 +44,7 @@ func TestWhatIsSealedKeepsItsForm(t *testing.T) {
 		ZoneChangedAt: at(3), MFAEnabled: true, Metadata: json.RawMessage(`{"a":1}`),
 		CreatedAt: at(4), UpdatedAt: at(5), LastLoginAt: at(6),
 	}
-	hash := store.PasswordHash{Subject: user.ID, Hash: "$2b$", UpdatedAt: at(7)}
+	hash := store.PasswordHash{Subject: user.ID, Hash: "$2b$", Scheme: "bcrypt:12", UpdatedAt: at(7)}
 	key := store.APIKeyHash{Hash: [32]byte(bytes.Repeat([]byte{9}, 32)), APIKey: store.APIKey{
 		ID: "key_1", Family: "kfm_1", UserID: user.ID, Name: "ci", Prefix: "um_abcd", Last4: "wxyz",
 		Scopes: []string{"usage:read"}, AllowedIPs: []string{"192.0.2.0/24"}, RateLimit: "20/s,burst=40",

@@ -15,22 +15,12 @@ import (
 // password are the same ErrInvalidCredentials. After too many failures the name,
 // known or not, is ErrLocked until RetryAfter has passed, also for the right
 // password; a device that the account knows is counted apart. ErrSuspended is
-// said to the right password only. No refusal comes back before the Hasher's
-// floor, so that time tells no more than the answer does.
+// said to the right password only. A refusal takes as long whatever its reason is
+// (authn.Attempt), so that time tells no more than the answer does.
 func (u *Users) SignIn(ctx context.Context, name, password string, from authn.Origin) (store.User, authn.Grant, error) {
 	if u.cfg.PasswordLoginDisabled {
 		return store.User{}, authn.Grant{}, store.Errorf(store.ErrForbidden, "Signing in with a password is disabled.")
 	}
-	began := time.Now() // what a client measures is real time, not the injected clock
-	user, grant, err := u.signIn(ctx, name, password, from)
-	if err != nil {
-		_ = u.cfg.Hasher.PadToFloor(ctx, began) // shorter only for a client that is gone
-		return store.User{}, authn.Grant{}, err
-	}
-	return user, grant, nil
-}
-
-func (u *Users) signIn(ctx context.Context, name, password string, from authn.Origin) (store.User, authn.Grant, error) {
 	e := entry{users: u, from: from}
 	asNamed := func() (claim, error) { return u.claimName(ctx, name, from.IP) }
 	c, err := u.prove(ctx, asNamed, password, func(c claim, rehash bool) error {
@@ -42,8 +32,9 @@ func (u *Users) signIn(ctx context.Context, name, password string, from authn.Or
 	})
 	if err != nil {
 		u.recordFailure("user.login_failed", anonymous(from), c, err)
+		return store.User{}, authn.Grant{}, err
 	}
-	return e.user, e.grant, err
+	return e.user, e.grant, nil
 }
 
 // betterHash hashes a password as it is configured now. A sign-in goes on
@@ -83,11 +74,8 @@ func (e *entry) run(ctx context.Context, q store.Queries, c *store.Change) error
 	if err := noteDevice(ctx, q, user.ID, e.claim.device, c.At); err != nil {
 		return err
 	}
-	if e.rehashed != "" {
-		_, err := q.PasswordHashReplace(ctx, e.claim.hash, store.PasswordHash{Subject: user.ID, Hash: e.rehashed, UpdatedAt: c.At})
-		if err != nil {
-			return err
-		}
+	if err := e.storeRehashed(ctx, q, c.At); err != nil {
+		return err
 	}
 	user = asOf(user, c.At)
 	user.LastLoginAt = c.At
@@ -101,4 +89,17 @@ func (e *entry) run(ctx context.Context, q store.Queries, c *store.Change) error
 	c.Action, c.Target = "user.login", target(user.ID)
 	c.Actor.SessionID = e.grant.Session.ID
 	return nil
+}
+
+// storeRehashed puts the better hash in the place of the one that was compared.
+func (e *entry) storeRehashed(ctx context.Context, q store.Queries, at time.Time) error {
+	if e.rehashed == "" {
+		return nil
+	}
+	hash, err := authn.NewPasswordHash(e.claim.user.ID, e.rehashed, at)
+	if err != nil {
+		return err
+	}
+	_, err = q.PasswordHashReplace(ctx, e.claim.hash, hash)
+	return err
 }

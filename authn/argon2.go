@@ -59,6 +59,8 @@ func (h argon2Hash) sum(password []byte, n uint32) []byte {
 	return argon2.IDKey(password, h.salt, h.params.Time, h.params.Memory, h.params.Parallelism, n)
 }
 
+func (h argon2Hash) scheme() scheme { return scheme{algorithm: AlgorithmArgon2id, argon2: h.params} }
+
 func (h argon2Hash) matches(password []byte) bool {
 	return subtle.ConstantTimeCompare(h.sum(password, uint32(len(h.tag))), h.tag) == 1
 }

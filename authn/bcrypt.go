@@ -37,6 +37,8 @@ func parseBcrypt(s string) (bcryptHash, bool) {
 	return bcryptHash{encoded: s, cost: cost}, err == nil && cost >= bcrypt.MinCost && cost <= maxBcryptCost
 }
 
+func (h bcryptHash) scheme() scheme { return scheme{algorithm: AlgorithmBcrypt, cost: h.cost} }
+
 // matches compares in constant time. A password that is too long never
 // matches, and costs as much as any other.
 func (h bcryptHash) matches(password []byte) bool {

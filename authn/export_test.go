@@ -20,10 +20,37 @@ func (h *Hasher) OccupySlot(t *testing.T) (release func()) {
 // Waiting returns how many calls wait for a slot.
 func (h *Hasher) Waiting() int64 { return h.gate.waiting.Load() }
 
-// MeasureSlowly takes a first measure that says a hash costs this much.
-func (h *Hasher) MeasureSlowly(cost time.Duration) {
-	h.measure()
-	h.fastest.Store(int64(cost))
+// Takes says how long a hash of a scheme takes.
+func (h *Hasher) Takes(text string, took time.Duration) {
+	s, ok := parseScheme(text)
+	if !ok {
+		panic(text)
+	}
+	h.pace.note(s, took)
+}
+
+// Met reports whether a hash of a scheme was ever made or checked.
+func (h *Hasher) Met(text string) bool {
+	s, _ := parseScheme(text)
+	return h.pace.of(s) > 0
+}
+
+// Spend is a hash that took so long, and takes this long when nothing else runs.
+func (a *Attempt) Spend(spent, due time.Duration) { a.spent, a.due = spent, due }
+
+// Pieces names the schemes that together are a share of the work of another.
+func Pieces(text string, share float64) (pieces []string) {
+	s, _ := parseScheme(text)
+	for _, piece := range s.pieces(share) {
+		pieces = append(pieces, piece.String())
+	}
+	return pieces
+}
+
+// RecognizesScheme reports whether text names a scheme.
+func RecognizesScheme(text string) bool {
+	_, ok := parseScheme(text)
+	return ok
 }
 
 // VerifyCompact runs the primitives below Tokens.Verify that know nothing of
@@ -55,7 +82,6 @@ func (v *Verifier) LookUpSlowly(t *testing.T, credential string, now time.Time, 
 
 // Recognizes reports whether stored is a hash that Verify can check.
 func Recognizes(stored string) bool {
-	_, isBcrypt := parseBcrypt(stored)
-	_, isArgon2 := parseArgon2(stored)
-	return isBcrypt || isArgon2
+	_, ok := parseStored(stored)
+	return ok
 }

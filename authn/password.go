@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
@@ -45,8 +43,9 @@ type PasswordConfig struct {
 	// Queue is how many more may wait; zero means 64. Beyond it a sign-in is
 	// answered 503.
 	Queue int
-	// Floor is the least time a refused sign-in takes; zero means 1.25 times
-	// one hash, as measured.
+	// Floor is the least time a refused sign-in takes, beside its time in the
+	// queue; zero means 1.25 times the slowest hash that is configured or stored,
+	// as measured.
 	Floor time.Duration
 }
 
@@ -79,14 +78,13 @@ func (c PasswordConfig) validate() error {
 	return errors.Join(errs...)
 }
 
-// Hasher hashes and verifies passwords. It bounds how much of that runs at
-// once, so a flood of sign-ins cannot take the memory or the processors of
-// the host. Methods are safe for concurrent use.
+// Hasher hashes passwords and, through an Attempt, verifies them. It bounds how
+// much of that runs at once, so a flood of sign-ins cannot take the memory or
+// the processors of the host. Methods are safe for concurrent use.
 type Hasher struct {
-	cfg     PasswordConfig
-	gate    *gate
-	measure func()       // hashes once, at its first call
-	fastest atomic.Int64 // hash of all so far, in nanoseconds; 0 before the first
+	cfg  PasswordConfig
+	gate *gate
+	pace pace
 }
 
 // NewHasher returns a Hasher, or an error that names every wrong field.
@@ -95,16 +93,14 @@ func NewHasher(cfg PasswordConfig) (*Hasher, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	h := &Hasher{cfg: cfg, gate: newGate(cfg.Concurrency, cfg.Queue)}
-	h.measure = sync.OnceFunc(func() { _, _ = h.hash([]byte("floor")) })
-	return h, nil
+	return &Hasher{cfg: cfg, gate: newGate(cfg.Concurrency, cfg.Queue)}, nil
 }
 
 // Hash returns the encoded hash of a password. It fails with a validation
 // error for more than MaxPasswordBytes, before any work, and with
 // store.ErrUnavailable when too many hashes are under way or ctx ends while
 // it waits.
-func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
+func (h *Hasher) Hash(ctx context.Context, password string) (encoded string, err error) {
 	if len(password) > MaxPasswordBytes {
 		return "", store.Invalid("password", "max_length", "The password is too long.")
 	}
@@ -112,110 +108,57 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 		return "", err
 	}
 	defer h.gate.leave()
-	return h.hash(normalize(password))
-}
-
-// Verify reports whether the password belongs to the stored hash, and if so
-// whether it should be hashed again because the stored hash is not of the
-// configured algorithm and cost. A stored hash that cannot be read matches
-// nothing. It fails with store.ErrUnavailable like Hash.
-func (h *Hasher) Verify(ctx context.Context, stored, password string) (ok, rehash bool, err error) {
-	if len(password) > MaxPasswordBytes {
-		return false, false, nil
-	}
-	if err := h.gate.enter(ctx); err != nil {
-		return false, false, err
-	}
-	defer h.gate.leave()
 	plain := normalize(password)
-	if hash, ok := parseBcrypt(stored); ok {
-		current := h.algorithmFor(plain) == AlgorithmBcrypt && hash.cost == h.cfg.BcryptCost
-		ok = hash.matches(plain)
-		return ok, ok && !current, nil
-	}
-	if hash, ok := parseArgon2(stored); ok {
-		current := h.algorithmFor(plain) == AlgorithmArgon2id && hash.params == h.cfg.Argon2
-		ok = hash.matches(plain)
-		return ok, ok && !current, nil
-	}
-	_, err = h.hash(plain) // as slow as a hash that can be read
-	return false, false, err
+	s := h.schemeFor(plain)
+	h.timed(s, func() { encoded, err = s.hash(plain) })
+	return encoded, err
 }
 
-// VerifyDummy spends what Verify spends, for a name that is unknown or must
-// not sign in, so that the answer's time tells nothing.
-func (h *Hasher) VerifyDummy(ctx context.Context, password string) error {
-	if len(password) > MaxPasswordBytes {
-		return nil
-	}
-	_, err := h.Hash(ctx, password)
-	return err
-}
-
-// Floor is the least time a refused sign-in takes: PasswordConfig.Floor, or
-// 1.25 times the cost of one hash. The first call measures that; hashes after it
-// that take less bring it down, so that a floor measured under load does not
-// stay.
-func (h *Hasher) Floor() time.Duration {
-	if h.cfg.Floor > 0 {
-		return h.cfg.Floor
-	}
-	h.measure()
-	return time.Duration(h.fastest.Load()) * 5 / 4
-}
-
-// PadToFloor waits until Floor has passed since start, which the caller took
-// from time.Now when the sign-in began. It hides which of the checks refused.
-// It returns early with ctx's error when ctx ends.
-func (h *Hasher) PadToFloor(ctx context.Context, start time.Time) error {
-	// What the client can measure is real time, so no injected clock here.
-	wait := h.Floor() - time.Since(start)
-	if wait <= 0 {
-		return nil
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// hash does the work, without the gate, and notes how long it took.
-func (h *Hasher) hash(plain []byte) (string, error) {
-	algorithm, start := h.algorithmFor(plain), time.Now()
-	if algorithm == h.cfg.Algorithm {
-		defer func() { h.note(time.Since(start)) }()
-	}
-	if algorithm == AlgorithmArgon2id {
-		return newArgon2Hash(h.cfg.Argon2, plain).String(), nil
-	}
-	encoded, err := bcrypt.GenerateFromPassword(plain, h.cfg.BcryptCost)
-	if err != nil {
-		return "", fmt.Errorf("authn: hash password: %w", err)
-	}
-	return string(encoded), nil
-}
-
-// note keeps the time of the fastest hash: load only ever adds to it.
-func (h *Hasher) note(took time.Duration) {
-	for {
-		fastest := h.fastest.Load()
-		if fastest != 0 && fastest <= int64(took) || h.fastest.CompareAndSwap(fastest, int64(took)) {
-			return
+// slowest is how long the slowest hash takes that is configured or stored. A
+// scheme that was never met is measured, unless there is no room for it now.
+func (h *Hasher) slowest(ctx context.Context, stored []string) time.Duration {
+	slowest := h.measured(ctx, h.own())
+	for _, text := range stored {
+		if s, ok := parseScheme(text); ok {
+			slowest = max(slowest, h.measured(ctx, s))
 		}
 	}
+	return slowest
 }
 
-// algorithmFor returns the configured algorithm, or argon2id where bcrypt
-// would not read the whole password.
-func (h *Hasher) algorithmFor(plain []byte) string {
-	if len(plain) > maxBcryptBytes {
-		return AlgorithmArgon2id
+func (h *Hasher) measured(ctx context.Context, s scheme) time.Duration {
+	if took := h.pace.of(s); took > 0 || h.gate.enter(ctx) != nil {
+		return took
 	}
-	return h.cfg.Algorithm
+	defer h.gate.leave()
+	h.timed(s, func() { _, _ = s.hash([]byte("floor")) }) // never fails: the scheme is sane
+	return h.pace.of(s)
+}
+
+// timed runs one hash and notes how long it took.
+func (h *Hasher) timed(s scheme, hash func()) time.Duration {
+	began := time.Now()
+	hash()
+	took := time.Since(began)
+	h.pace.note(s, took)
+	return took
+}
+
+// own is the configured scheme.
+func (h *Hasher) own() scheme {
+	if h.cfg.Algorithm == AlgorithmArgon2id {
+		return scheme{algorithm: AlgorithmArgon2id, argon2: h.cfg.Argon2}
+	}
+	return scheme{algorithm: AlgorithmBcrypt, cost: h.cfg.BcryptCost}
+}
+
+// schemeFor returns the configured scheme, or argon2id where bcrypt would not
+// read the whole password.
+func (h *Hasher) schemeFor(plain []byte) scheme {
+	if len(plain) > maxBcryptBytes {
+		return scheme{algorithm: AlgorithmArgon2id, argon2: h.cfg.Argon2}
+	}
+	return h.own()
 }
 
 // normalize applies NFKC once (SP 800-63B, 3.1.1.2), so that a password typed

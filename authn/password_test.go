@@ -62,10 +62,10 @@ func TestHashThenVerify(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if ok, rehash, err := h.Verify(t.Context(), stored, password); !ok || rehash || err != nil {
+				if ok, rehash, err := h.Begin().Verify(t.Context(), stored, password); !ok || rehash || err != nil {
 					t.Errorf("Verify of the same password = %v, %v, %v", ok, rehash, err)
 				}
-				if ok, _, _ := h.Verify(t.Context(), stored, password+"!"); ok && len(password) < authn.MaxPasswordBytes {
+				if ok, _, _ := h.Begin().Verify(t.Context(), stored, password+"!"); ok && len(password) < authn.MaxPasswordBytes {
 					t.Error("a longer password matches")
 				}
 			})
@@ -87,7 +87,7 @@ func TestCase_PW_06_NothingIsTruncated(t *testing.T) {
 		if !strings.HasPrefix(stored, "$argon2id$") {
 			t.Errorf("PW-06 %s is stored as %.8s, want argon2id", name, stored)
 		}
-		if ok, _, _ := h.Verify(t.Context(), stored, password[:72]); ok {
+		if ok, _, _ := h.Begin().Verify(t.Context(), stored, password[:72]); ok {
 			t.Errorf("PW-06 %s: the first 72 bytes match", name)
 		}
 	}
@@ -97,7 +97,7 @@ func TestCase_PW_06_NothingIsTruncated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ok, _, _ := h.Verify(t.Context(), string(stored), full+"DIFFERENT"); ok {
+	if ok, _, _ := h.Begin().Verify(t.Context(), string(stored), full+"DIFFERENT"); ok {
 		t.Error("PW-06 a longer password matches a bcrypt hash of its first 72 bytes")
 	}
 }
@@ -138,18 +138,18 @@ func checkUpgrade(t *testing.T, passwordHex, stored string) {
 	if !authn.Recognizes(stored) {
 		t.Fatalf("%s is not recognised", stored)
 	}
-	ok, rehash, err := h.Verify(t.Context(), stored, string(password))
+	ok, rehash, err := h.Begin().Verify(t.Context(), stored, string(password))
 	if !ok || !rehash || err != nil {
 		t.Fatalf("Verify(%s) = %v, %v, %v; want a match to be hashed again", stored, ok, rehash, err)
 	}
-	if ok, rehash, _ := h.Verify(t.Context(), stored, string(password)+"x"); ok || rehash {
+	if ok, rehash, _ := h.Begin().Verify(t.Context(), stored, string(password)+"x"); ok || rehash {
 		t.Errorf("Verify(%s) with another password = %v, %v", stored, ok, rehash)
 	}
 	upgraded, err := h.Hash(t.Context(), string(password))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ok, rehash, _ := h.Verify(t.Context(), upgraded, string(password)); !ok || rehash {
+	if ok, rehash, _ := h.Begin().Verify(t.Context(), upgraded, string(password)); !ok || rehash {
 		t.Errorf("Verify of the upgraded hash = %v, %v", ok, rehash)
 	}
 }
@@ -169,7 +169,7 @@ func TestRehashFollowsTheConfiguration(t *testing.T) {
 			t.Fatal(err)
 		}
 		for to, now := range configurations {
-			ok, rehash, err := now.Verify(t.Context(), stored, "a password")
+			ok, rehash, err := now.Begin().Verify(t.Context(), stored, "a password")
 			if !ok || err != nil || rehash != (from != to) {
 				t.Errorf("from %s to %s: %v, %v, %v", from, to, ok, rehash, err)
 			}
@@ -184,7 +184,7 @@ func TestPasswordsAreNormalizedOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ok, _, _ := h.Verify(t.Context(), stored, "Cafe\u0301 fine 1"); !ok {
+	if ok, _, _ := h.Begin().Verify(t.Context(), stored, "Cafe\u0301 fine 1"); !ok {
 		t.Error("the same password typed decomposed does not match")
 	}
 }
@@ -198,11 +198,11 @@ func TestCase_PW_09_LongPasswordsAreRefusedUnhashed(t *testing.T) {
 	if _, err := h.Hash(t.Context(), long); !errors.Is(err, store.ErrValidation) {
 		t.Errorf("PW-09 Hash = %v, want a validation error", err)
 	}
-	if ok, _, err := h.Verify(t.Context(), "$2a$04$x", long); ok || err != nil {
+	if ok, _, err := h.Begin().Verify(t.Context(), "$2a$04$x", long); ok || err != nil {
 		t.Errorf("PW-09 Verify = %v, %v", ok, err)
 	}
-	if err := h.VerifyDummy(t.Context(), long); err != nil {
-		t.Errorf("PW-09 VerifyDummy = %v", err)
+	if err := h.Begin().Pretend(t.Context(), long); err != nil {
+		t.Errorf("PW-09 Pretend = %v", err)
 	}
 }
 
@@ -215,7 +215,7 @@ func TestCase_PW_12_HashingIsBounded(t *testing.T) {
 		var waiting sync.WaitGroup
 		for range queue {
 			waiting.Go(func() {
-				if err := h.VerifyDummy(t.Context(), "password"); err != nil {
+				if err := h.Begin().Pretend(t.Context(), "password"); err != nil {
 					t.Errorf("PW-12 a queued sign-in: %v", err)
 				}
 			})
@@ -225,7 +225,7 @@ func TestCase_PW_12_HashingIsBounded(t *testing.T) {
 			t.Fatalf("PW-12 %d calls wait, want %d", got, queue)
 		}
 		var busy *store.Error
-		if _, _, err := h.Verify(t.Context(), "", "password"); !errors.As(err, &busy) || busy.Code != store.ErrUnavailable || busy.RetryAfter < time.Second {
+		if _, _, err := h.Begin().Verify(t.Context(), "", "password"); !errors.As(err, &busy) || busy.Code != store.ErrUnavailable || busy.RetryAfter < time.Second {
 			t.Errorf("PW-12 beyond the queue: %v, want unavailable with a wait", err)
 		}
 		for _, release := range releases {
@@ -252,56 +252,6 @@ func TestWaitingForASlotEndsWithTheContext(t *testing.T) {
 			t.Errorf("Hash after the end = %v", err)
 		}
 	})
-}
-
-func TestPadToFloor(t *testing.T) {
-	t.Parallel()
-	const floor = 300 * time.Millisecond
-	synctest.Test(t, func(t *testing.T) {
-		h := newHasher(t, func(c *authn.PasswordConfig) { c.Floor = floor })
-		for _, spent := range []time.Duration{0, 100 * time.Millisecond, floor, time.Second} {
-			start := time.Now()
-			<-time.After(spent) // the bubble's clock
-			if err := h.PadToFloor(t.Context(), start); err != nil {
-				t.Fatal(err)
-			}
-			if got, want := time.Since(start), max(spent, floor); got != want {
-				t.Errorf("after %v: answered at %v, want %v", spent, got, want)
-			}
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), floor/3)
-		defer cancel()
-		start := time.Now()
-		if err := h.PadToFloor(ctx, start); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != floor/3 {
-			t.Errorf("PadToFloor with an ending context = %v after %v", err, time.Since(start))
-		}
-	})
-}
-
-func TestFloorIsMeasuredWhenNotGiven(t *testing.T) {
-	t.Parallel()
-	h := newHasher(t, func(c *authn.PasswordConfig) { c.Floor = 0 })
-	first := h.Floor()
-	if second := h.Floor(); first <= 0 || second != first {
-		t.Errorf("Floor = %v, then %v; want the same positive time", first, second)
-	}
-}
-
-// A floor that was measured while the machine was busy does not stay: it would
-// slow every refused sign-in down until the next start.
-func TestFloorFallsWithTheNextHash(t *testing.T) {
-	t.Parallel()
-	h := newHasher(t, func(c *authn.PasswordConfig) { c.Floor = 0 })
-	h.MeasureSlowly(time.Hour)
-	if h.Floor() != 75*time.Minute {
-		t.Fatalf("Floor = %v, want 1h15m", h.Floor())
-	}
-	if err := h.VerifyDummy(t.Context(), "a quiet walk"); err != nil {
-		t.Fatal(err)
-	}
-	if floor := h.Floor(); floor <= 0 || floor > time.Minute {
-		t.Errorf("Floor = %v after a quick hash", floor)
-	}
 }
 
 func TestUnreadableHashesMatchNothing(t *testing.T) {
@@ -341,7 +291,7 @@ func TestUnreadableHashesMatchNothing(t *testing.T) {
 		if authn.Recognizes(stored) {
 			t.Errorf("%s: recognised", name)
 		}
-		if ok, rehash, err := h.Verify(t.Context(), stored, "password"); ok || rehash || err != nil {
+		if ok, rehash, err := h.Begin().Verify(t.Context(), stored, "password"); ok || rehash || err != nil {
 			t.Errorf("%s: Verify = %v, %v, %v", name, ok, rehash, err)
 		}
 	}
@@ -381,10 +331,10 @@ func TestAnyPasswordMatchesItsHashOnly(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		if ok, rehash, err := h.Verify(t.Context(), stored, password); !ok || rehash || err != nil {
+		if ok, rehash, err := h.Begin().Verify(t.Context(), stored, password); !ok || rehash || err != nil {
 			rt.Fatalf("Verify = %v, %v, %v", ok, rehash, err)
 		}
-		if ok, _, _ := h.Verify(t.Context(), stored, "x"+password); ok {
+		if ok, _, _ := h.Begin().Verify(t.Context(), stored, "x"+password); ok {
 			rt.Fatal("another password matches")
 		}
 	})

@@ -81,6 +81,11 @@ func (Base) PasswordHashDelete(context.Context, string) error {
 	return ErrUnsupported
 }
 
+// PasswordSchemes answers ErrUnsupported.
+func (Base) PasswordSchemes(context.Context) ([]string, error) {
+	return nil, ErrUnsupported
+}
+
 // DeletedUserInsert answers ErrUnsupported.
 func (Base) DeletedUserInsert(context.Context, DeletedUser) error {
 	return ErrUnsupported

@@ -89,6 +89,9 @@ type UserStore interface {
 	PasswordHashReplace(ctx context.Context, old string, h PasswordHash) (bool, error)
 	// PasswordHashDelete is nil when there is none.
 	PasswordHashDelete(ctx context.Context, subject string) error
+	// PasswordSchemes returns each scheme that a stored hash has, once, in order.
+	// What it costs grows with the schemes, not with the hashes.
+	PasswordSchemes(ctx context.Context) ([]string, error)
 
 	DeletedUserInsert(ctx context.Context, d DeletedUser) error
 	DeletedUserGet(ctx context.Context, id string) (DeletedUser, error)

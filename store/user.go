@@ -78,6 +78,7 @@ type Identifier struct {
 type PasswordHash struct {
 	Subject   string
 	Hash      string // bcrypt or a PHC string
+	Scheme    string // algorithm and costs, as package authn writes them
 	UpdatedAt time.Time
 }
 

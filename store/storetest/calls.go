@@ -22,7 +22,7 @@ func drop[T any](_ T, err error) error { return err }
 func calls(s store.Store, u store.User, v store.Session, k store.APIKeyHash, token store.RefreshToken) []call {
 	l := newCounter(5)
 	name := store.Identifier{Kind: store.IdentifierUsername, Value: u.Username, Subject: u.ID}
-	hash := store.PasswordHash{Subject: u.ID, Hash: "h"}
+	hash := store.PasswordHash{Subject: u.ID, Hash: "h", Scheme: "s"}
 	rule := store.SignInRule{Limit: 1, Window: 60e9}
 	device := store.KnownDevice{Subject: u.ID, Address: "192.0.2.1", At: moment(0)}
 	return []call{
@@ -41,6 +41,7 @@ func calls(s store.Store, u store.User, v store.Session, k store.APIKeyHash, tok
 		{"PasswordHashPut", func(c context.Context) error { return s.PasswordHashPut(c, hash) }},
 		{"PasswordHashReplace", func(c context.Context) error { return drop(s.PasswordHashReplace(c, "h", hash)) }},
 		{"PasswordHashDelete", func(c context.Context) error { return s.PasswordHashDelete(c, u.ID) }},
+		{"PasswordSchemes", func(c context.Context) error { return drop(s.PasswordSchemes(c)) }},
 		{"DeletedUserInsert", func(c context.Context) error { return s.DeletedUserInsert(c, store.DeletedUser{ID: u.ID}) }},
 		{"DeletedUserGet", func(c context.Context) error { return drop(s.DeletedUserGet(c, u.ID)) }},
 		{"SessionInsert", func(c context.Context) error { return s.SessionInsert(c, newSession(u.ID)) }},

@@ -43,6 +43,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Users", testUsers},
 		{"Identifiers", testIdentifiers},
 		{"PasswordHashes", testPasswordHashes},
+		{"PasswordSchemes", testPasswordSchemes},
 		{"DeletedUsers", testDeletedUsers},
 		{"Sessions", testSessions},
 		{"SessionEnds", testSessionEnds},

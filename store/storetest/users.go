@@ -174,7 +174,7 @@ func testPasswordHashes(t *testing.T, open Opener) {
 	run := func(name string, fn func(t *testing.T, h store.PasswordHash)) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := store.PasswordHash{Subject: newID("usr_"), Hash: "$2a$first", UpdatedAt: moment(0)}
+			h := store.PasswordHash{Subject: newID("usr_"), Hash: "$2a$first", Scheme: "bcrypt:4", UpdatedAt: moment(0)}
 			must(t, s.PasswordHashPut(t.Context(), h))
 			h.UpdatedAt = kept(h.UpdatedAt)
 			fn(t, h)
@@ -189,12 +189,12 @@ func testPasswordHashes(t *testing.T, open Opener) {
 		wantError(t, err, store.ErrNotFound)
 	})
 	run("PasswordHashPut/Replaces", func(t *testing.T, h store.PasswordHash) {
-		h.Hash, h.UpdatedAt = "$argon2id$", kept(moment(9))
+		h.Hash, h.Scheme, h.UpdatedAt = "$argon2id$", "argon2id:m=64", kept(moment(9))
 		must(t, s.PasswordHashPut(t.Context(), h))
 		want(t, got(s.PasswordHashGet(t.Context(), h.Subject))(t), h)
 	})
 	run("PasswordHashReplace/OnlyTheOldOne", func(t *testing.T, h store.PasswordHash) {
-		next := store.PasswordHash{Subject: h.Subject, Hash: "$2a$next", UpdatedAt: kept(moment(1))}
+		next := store.PasswordHash{Subject: h.Subject, Hash: "$2a$next", Scheme: "bcrypt:5", UpdatedAt: kept(moment(1))}
 		want(t, got(s.PasswordHashReplace(t.Context(), "$2a$other", next))(t), false)
 		want(t, got(s.PasswordHashGet(t.Context(), h.Subject))(t), h)
 		want(t, got(s.PasswordHashReplace(t.Context(), h.Hash, next))(t), true)
@@ -223,6 +223,27 @@ func testPasswordHashes(t *testing.T, open Opener) {
 		must(t, s.PasswordHashDelete(t.Context(), h.Subject))
 		_, err := s.PasswordHashGet(t.Context(), h.Subject)
 		wantError(t, err, store.ErrNotFound)
+	})
+}
+
+func testPasswordSchemes(t *testing.T, open Opener) {
+	t.Run("PasswordSchemes/EachOnceInOrder", func(t *testing.T) {
+		t.Parallel()
+		s := open(t)
+		wantSchemes := func(schemes ...string) {
+			t.Helper()
+			want(t, got(s.PasswordSchemes(t.Context()))(t), schemes)
+		}
+		wantSchemes()
+		for i, scheme := range []string{"bcrypt:9", "argon2id:m=64", "bcrypt:9", "bcrypt:10"} {
+			must(t, s.PasswordHashPut(t.Context(), store.PasswordHash{Subject: "usr_" + string(rune('a'+i)), Hash: "h", Scheme: scheme}))
+		}
+		wantSchemes("argon2id:m=64", "bcrypt:10", "bcrypt:9")
+		done, err := s.PasswordHashReplace(t.Context(), "h", store.PasswordHash{Subject: "usr_d", Hash: "i", Scheme: "bcrypt:9"})
+		must(t, err)
+		want(t, done, true)
+		must(t, s.PasswordHashDelete(t.Context(), "usr_b"))
+		wantSchemes("bcrypt:9")
 	})
 }
 

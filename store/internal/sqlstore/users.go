@@ -29,11 +29,18 @@ const (
 	identifierGet    = `SELECT kind, value, subject FROM identifiers WHERE kind = ?1 AND value = ?2`
 	identifierDelete = `DELETE FROM identifiers WHERE kind = ?1 AND subject = ?2`
 
-	passwordHashGet = `SELECT subject, hash, updated_at FROM password_hashes WHERE subject = ?1`
-	passwordHashPut = `INSERT INTO password_hashes (subject, hash, updated_at) VALUES (?1, ?2, ?3)
-		ON CONFLICT (subject) DO UPDATE SET hash = excluded.hash, updated_at = excluded.updated_at`
-	passwordHashReplace = `UPDATE password_hashes SET hash = ?3, updated_at = ?4 WHERE subject = ?1 AND hash = ?2`
+	passwordHashGet = `SELECT subject, hash, scheme, updated_at FROM password_hashes WHERE subject = ?1`
+	passwordHashPut = `INSERT INTO password_hashes (subject, hash, scheme, updated_at) VALUES (?1, ?2, ?3, ?4)
+		ON CONFLICT (subject) DO UPDATE SET hash = excluded.hash, scheme = excluded.scheme, updated_at = excluded.updated_at`
+	passwordHashReplace = `UPDATE password_hashes SET hash = ?3, scheme = ?4, updated_at = ?5 WHERE subject = ?1 AND hash = ?2`
 	passwordHashDelete  = `DELETE FROM password_hashes WHERE subject = ?1`
+	// Each step is one look into the index; SELECT DISTINCT would read all of it.
+	passwordSchemes = `WITH RECURSIVE found (scheme) AS (
+			SELECT min(scheme) FROM password_hashes
+			UNION ALL
+			SELECT (SELECT min(h.scheme) FROM password_hashes h WHERE h.scheme > found.scheme)
+			FROM found WHERE found.scheme IS NOT NULL)
+		SELECT scheme FROM found WHERE scheme IS NOT NULL`
 
 	deletedUserInsert = `INSERT INTO deleted_users (id, username, sealed, deleted_at, deleted_by, reason, purge_at)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING`
@@ -111,20 +118,20 @@ func (q *Queries) IdentifierDelete(ctx context.Context, kind store.IdentifierKin
 // PasswordHashGet finds the password hash of a subject.
 func (q *Queries) PasswordHashGet(ctx context.Context, subject string) (store.PasswordHash, error) {
 	return get(ctx, q, func(r scanner) (h store.PasswordHash, err error) {
-		err = r.Scan(&h.Subject, &h.Hash, timeColumn{&h.UpdatedAt})
+		err = r.Scan(&h.Subject, &h.Hash, &h.Scheme, timeColumn{&h.UpdatedAt})
 		return h, err
 	}, passwordHashGet, subject)
 }
 
 // PasswordHashPut inserts or replaces.
 func (q *Queries) PasswordHashPut(ctx context.Context, h store.PasswordHash) error {
-	_, err := q.change(ctx, passwordHashPut, h.Subject, h.Hash, micros(h.UpdatedAt))
+	_, err := q.change(ctx, passwordHashPut, h.Subject, h.Hash, h.Scheme, micros(h.UpdatedAt))
 	return err
 }
 
 // PasswordHashReplace stores h only while the hash is still old.
 func (q *Queries) PasswordHashReplace(ctx context.Context, old string, h store.PasswordHash) (bool, error) {
-	n, err := q.change(ctx, passwordHashReplace, h.Subject, old, h.Hash, micros(h.UpdatedAt))
+	n, err := q.change(ctx, passwordHashReplace, h.Subject, old, h.Hash, h.Scheme, micros(h.UpdatedAt))
 	return n > 0, err
 }
 
@@ -132,6 +139,16 @@ func (q *Queries) PasswordHashReplace(ctx context.Context, old string, h store.P
 func (q *Queries) PasswordHashDelete(ctx context.Context, subject string) error {
 	_, err := q.change(ctx, passwordHashDelete, subject)
 	return err
+}
+
+// PasswordSchemes returns each scheme that a stored hash has, once, in order.
+func (q *Queries) PasswordSchemes(ctx context.Context) ([]string, error) {
+	return read(ctx, q, func(c Reader) ([]string, error) {
+		return all(ctx, c, func(r scanner) (scheme string, err error) {
+			err = r.Scan(&scheme)
+			return scheme, err
+		}, passwordSchemes)
+	})
 }
 
 // actorText is how an actor is stored: the names outlive those of the fields.

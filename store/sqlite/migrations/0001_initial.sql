@@ -44,8 +44,10 @@ CREATE INDEX identifiers_by_subject ON identifiers (subject, kind);
 CREATE TABLE password_hashes (
     subject    TEXT    NOT NULL PRIMARY KEY,
     hash       TEXT    NOT NULL,
+    scheme     TEXT    NOT NULL,
     updated_at INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX password_hashes_by_scheme ON password_hashes (scheme);
 
 CREATE TABLE totp_credentials (
     subject      TEXT    NOT NULL PRIMARY KEY,

@@ -1,0 +1,146 @@
+package authn
+
+import (
+	"context"
+	"time"
+)
+
+// Attempt is one try at a password, from its beginning to its answer. It sees to
+// it that a refusal takes as long whatever the reason is, so that time does not
+// tell which names there are:
+//
+//   - A name that is unknown, or must not sign in, costs one hash as configured
+//     (Pretend). A stored hash that is cheaper than that, because it was
+//     imported, is followed by the work that it lacks.
+//   - What is left, look-ups and stored hashes that are dearer, is hidden by
+//     waiting (Pad) rather than by work, which a flood of attempts would have to
+//     be paid with.
+//
+// An Attempt is for one goroutine.
+type Attempt struct {
+	hasher *Hasher
+	began  time.Time
+	queued time.Duration // waiting for a turn, which is alike for all
+	spent  time.Duration // hashing
+	due    time.Duration // what that takes when nothing else runs
+}
+
+// Begin begins an attempt, before anything is looked up. What a client can
+// measure is real time, so no injected clock here.
+func (h *Hasher) Begin() *Attempt { return &Attempt{hasher: h, began: time.Now()} }
+
+// Verify reports whether the password belongs to the stored hash, and if so
+// whether it should be hashed again because the stored hash is not of the
+// configured algorithm and cost. A stored hash that cannot be read matches
+// nothing. It fails with store.ErrUnavailable like Hash.
+func (a *Attempt) Verify(ctx context.Context, stored, password string) (ok, rehash bool, err error) {
+	if len(password) > MaxPasswordBytes {
+		return false, false, nil
+	}
+	if err := a.enter(ctx); err != nil {
+		return false, false, err
+	}
+	defer a.hasher.gate.leave()
+	plain := normalize(password)
+	hash, readable := parseStored(stored)
+	if !readable {
+		return false, false, a.pretend(plain)
+	}
+	used := hash.scheme()
+	a.spend(used, func() { ok = hash.matches(plain) })
+	if !ok {
+		return false, false, a.topUp(used, plain)
+	}
+	return true, used != a.hasher.schemeFor(plain), nil
+}
+
+// Pretend spends what Verify spends, for a name that is unknown or must not sign
+// in. It fails with store.ErrUnavailable like Hash.
+func (a *Attempt) Pretend(ctx context.Context, password string) error {
+	if len(password) > MaxPasswordBytes {
+		return nil
+	}
+	if err := a.enter(ctx); err != nil {
+		return err
+	}
+	defer a.hasher.gate.leave()
+	return a.pretend(normalize(password))
+}
+
+// Pad waits until the attempt has taken as long as any refusal does: 1.25 times
+// the slowest hash that is configured or stored, and more while the machine is
+// slower than that, beside the time in the queue. stored are the schemes that
+// are stored; one that was never met is measured first, at this attempt's
+// expense. It returns early with ctx's error when ctx ends.
+func (a *Attempt) Pad(ctx context.Context, stored []string) error {
+	floor := a.hasher.cfg.Floor
+	if floor == 0 {
+		floor = a.floor(a.hasher.slowest(ctx, stored))
+	}
+	wait := floor + a.queued - time.Since(a.began)
+	if wait <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// floor is the least time of a refusal where the slowest hash takes so long. How
+// much this attempt's own hash was slowed down tells how much the slowest would
+// have been.
+func (a *Attempt) floor(slowest time.Duration) time.Duration {
+	slowest = max(slowest, a.due)
+	floor := slowest * 5 / 4
+	if a.due > 0 {
+		floor = max(floor, time.Duration(float64(slowest)*float64(a.spent)/float64(a.due)))
+	}
+	return floor
+}
+
+func (a *Attempt) enter(ctx context.Context) error {
+	asked := time.Now()
+	err := a.hasher.gate.enter(ctx)
+	a.queued += time.Since(asked)
+	return err
+}
+
+// pretend makes a hash as configured, and drops it. Which password it is makes
+// no difference: neither does it to a stored hash.
+func (a *Attempt) pretend(plain []byte) (err error) {
+	own := a.hasher.own()
+	a.spend(own, func() { _, err = own.hash(plain) })
+	return err
+}
+
+// topUp spends what a hash of another scheme was cheaper than one as configured.
+func (a *Attempt) topUp(used scheme, plain []byte) error {
+	own := a.hasher.own()
+	if used == own {
+		return nil
+	}
+	took, whole := a.hasher.pace.of(used), a.hasher.pace.of(own)
+	if whole == 0 {
+		return a.pretend(plain)
+	}
+	began := time.Now()
+	defer func() { a.spent += time.Since(began) }()
+	a.due = max(a.due, whole)
+	for _, piece := range own.pieces(1 - float64(took)/float64(whole)) {
+		if _, err := piece.hash(plain); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// spend runs one hash and notes how long it took.
+func (a *Attempt) spend(s scheme, hash func()) {
+	a.spent += a.hasher.timed(s, hash)
+	a.due += a.hasher.pace.of(s)
+}
