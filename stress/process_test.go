@@ -49,6 +49,12 @@ func (r *record) String() string {
 	return r.text.String()
 }
 
+// tail is the end of it, for the message of a test that fails.
+func (r *record) tail() string {
+	s := r.String()
+	return s[max(0, len(s)-4000):]
+}
+
 // databasePath names a database that is not there yet.
 func databasePath(t testing.TB) string { return filepath.Join(t.TempDir(), "usermgmt.db") }
 
@@ -57,7 +63,7 @@ func start(t testing.TB, s settings) *process {
 	t.Helper()
 	p, err := launch(t, s)
 	if err != nil {
-		t.Fatalf("the host did not start: %v\n%s", err, p.log)
+		t.Fatalf("the host did not start: %v\n%s", err, p.log.tail())
 	}
 	return p
 }
@@ -109,7 +115,7 @@ func launch(t testing.TB, s settings) (*process, error) {
 func (p *process) signal(s syscall.Signal) {
 	p.t.Helper()
 	if err := p.cmd.Process.Signal(s); err != nil {
-		p.t.Fatalf("%v: %v\n%s", s, err, p.log)
+		p.t.Fatalf("%v: %v\n%s", s, err, p.log.tail())
 	}
 }
 
@@ -126,14 +132,15 @@ func (p *process) resume() { p.t.Helper(); p.signal(syscall.SIGCONT) }
 // terminate asks the process to end, which it must do cleanly.
 func (p *process) terminate() {
 	p.t.Helper()
+	p.client.CloseIdleConnections() // a server waits for those that were never used
 	p.signal(syscall.SIGTERM)
 	select {
 	case <-p.ended:
 		if p.err != nil {
-			p.t.Fatalf("after SIGTERM: %v\n%s", p.err, p.log)
+			p.t.Fatalf("after SIGTERM: %v\n%s", p.err, p.log.tail())
 		}
 	case <-time.After(20 * time.Second):
-		p.t.Fatalf("the host did not end\n%s", p.log)
+		p.t.Fatalf("the host did not end\n%s", p.log.tail())
 	}
 }
 
@@ -198,7 +205,7 @@ func (p *process) must(status int, method, path, credential string, body any) an
 	p.t.Helper()
 	a, err := p.request(p.t.Context(), method, path, credential, body)
 	if err != nil || a.status != status {
-		p.t.Fatalf("%s %s: %d %v, %v; want %d\n%s", method, path, a.status, a.body, err, status, p.log)
+		p.t.Fatalf("%s %s: %d %v, %v; want %d\n%s", method, path, a.status, a.body, err, status, p.log.tail())
 	}
 	return a
 }
