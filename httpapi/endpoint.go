@@ -18,6 +18,9 @@ import (
 // maxBody is the longest body that is read.
 const maxBody = 1 << 20
 
+// maxID is longer than any id.
+const maxID = 64
+
 // none is the body of a request or an answer that has none.
 type none struct{}
 
@@ -127,7 +130,7 @@ func (a *API) recordDenial(c *call, action authz.Action) {
 		return
 	}
 	target := store.Target{Kind: string(c.principal.Kind), ID: c.subject()}
-	if c.id != "" {
+	if isID(c.id) {
 		target.Kind, _, _ = strings.Cut(string(action), ".")
 		target.ID = c.id
 	}
@@ -138,6 +141,12 @@ func (a *API) recordDenial(c *call, action authz.Action) {
 		Result: store.Denied,
 		At:     a.cfg.Clock().UTC(),
 	})
+}
+
+// isID reports whether a text of the path could name a record of ours. Anything
+// else, of any length and in any bytes, is nothing to keep.
+func isID(s string) bool {
+	return s != "" && len(s) <= maxID && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 // logFault logs the cause of an answer that is our fault or a dependency's:

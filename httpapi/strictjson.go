@@ -16,8 +16,9 @@ import (
 )
 
 const (
-	maxDepth  = 64 // of arrays and objects in one another
-	maxFaults = 32 // that one answer lists
+	maxDepth  = 64     // of arrays and objects in one another
+	maxValues = 10_000 // of one document: short ones cost a hundred times their bytes to check
+	maxFaults = 32     // that one answer lists
 
 	wholeBody = "body" // what a fault of the document itself is filed under
 )
@@ -51,12 +52,12 @@ func decodeJSON(data []byte, s *shape, v any) error {
 }
 
 // checkText looks at what encoding/json would repair in silence or fail on only
-// after much work: the encoding and the depth.
+// after much work: the encoding, the depth and the number of values.
 func checkText(data []byte) error {
 	if !utf8.Valid(data) {
 		return errBrokenJSON()
 	}
-	depth, inString := 0, false
+	depth, values, inString := 0, 1, false
 	for i := 0; i < len(data); i++ {
 		switch c := data[i]; {
 		case inString && c == '\\':
@@ -72,8 +73,14 @@ func checkText(data []byte) error {
 			if depth++; depth > maxDepth {
 				return store.Invalid(wholeBody, "depth", "The body is nested too deeply.")
 			}
+			values++
 		case c == '}', c == ']':
 			depth--
+		case c == ',':
+			values++
+		}
+		if values > maxValues {
+			return store.Invalid(wholeBody, "values", "The body has more than 10000 members and items.")
 		}
 	}
 	return nil
