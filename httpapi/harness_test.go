@@ -173,6 +173,12 @@ func (w *world) call(method, path, credential, body string) answer {
 	case credential != "":
 		r.Header.Set("Authorization", "Bearer "+credential)
 	}
+	return w.send(r)
+}
+
+// send sends a request as it is.
+func (w *world) send(r *http.Request) answer {
+	w.t.Helper()
 	response, err := w.server.Client().Do(r)
 	must(w.t, err)
 	defer response.Body.Close()
