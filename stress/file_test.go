@@ -14,41 +14,6 @@ import (
 	"github.com/usermgmt/usermgmt/store"
 )
 
-// household is a Config for a Manager in the process of the test.
-func household(path string) usermgmt.Config {
-	return usermgmt.Config{
-		DatabaseURL:    "sqlite:" + path,
-		BcryptCost:     4,
-		SecretKeys:     []string{"jX0d4mQ9vT2rY7bK1sW6pZ3nH8cL5gF0uE4xA9iR2oM"},
-		EncryptionKeys: []string{"3q2-796tvu_erb7v3q2-796tvu_erb7v3q2-796tvu8="},
-		AuditKeys:      []string{"Qw8nB3kV6xT1zL9mR4hJ7dP2sF5gC0yU3aE6iO8uN1b"},
-	}
-}
-
-func openManager(t testing.TB, cfg usermgmt.Config) *usermgmt.Manager {
-	t.Helper()
-	m, err := usermgmt.New(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := m.Close(); err != nil {
-			t.Errorf("Close: %v", err)
-		}
-	})
-	return m
-}
-
-func register(t testing.TB, m *usermgmt.Manager, name string) (usermgmt.User, string) {
-	t.Helper()
-	user, grant, err := m.Users().Register(t.Context(),
-		usermgmt.Registration{Username: name, Email: name + "@example.com", Password: password}, usermgmt.Origin{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return user, grant.AccessToken.Reveal()
-}
-
 // settlers are how many users settle makes: few enough for all that they write
 // to stand in the log until it is closed.
 const settlers = 12

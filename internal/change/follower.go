@@ -64,9 +64,12 @@ func Follow(ctx context.Context, s store.Store, versions *version.Table, origin 
 
 // Fresh reports whether cached verdicts can be trusted at now: the feed was
 // read to its end less than TrustFor ago. A process that was paused finds its
-// own clock reading too old and asks the database again.
+// own clock reading too old and asks the database again. So does one whose
+// clock, without a monotonic reading, was set back: it cannot tell how long ago
+// it read.
 func (f *Follower) Fresh(now time.Time) bool {
-	return now.Sub(f.base)-time.Duration(f.polled.Load()) < TrustFor
+	age := now.Sub(f.base) - time.Duration(f.polled.Load())
+	return age.Abs() < TrustFor
 }
 
 // Close ends the follower and waits for it.
