@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/usermgmt/usermgmt/internal/network"
 	"github.com/usermgmt/usermgmt/internal/version"
 )
 
@@ -13,22 +12,18 @@ import (
 // changes after it was made.
 type verdict struct {
 	credential string
-	principal  *Principal     // nil when the credential is refused
-	addrs      []netip.Prefix // where a key may be used from; none means anywhere
+	principal  *Principal // nil when the credential is refused
 	expires    time.Time
 	basis      basis
-	noted      atomic.Int64 // the second in which a use was last reported
+	byKey      bool            // the credential is an API key
+	noted      atomic.Int64    // the second in which a use was last reported
+	addrs      *[]netip.Prefix // where a key may be used from; nil means anywhere
 }
 
 // holds reports whether the verdict is still good at now: not past its end,
 // and nothing it rests on has changed since.
 func (d *verdict) holds(now time.Time, versions *version.Table) bool {
 	return now.Before(d.expires) && d.basis.holds(versions)
-}
-
-// admits reports whether the credential may be used from the address.
-func (d *verdict) admits(ip netip.Addr) bool {
-	return len(d.addrs) == 0 || network.Contains(d.addrs, ip)
 }
 
 // endBy brings the end of the verdict forward; a zero time does not.

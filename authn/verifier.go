@@ -11,6 +11,7 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
+	"github.com/usermgmt/usermgmt/internal/network"
 	"github.com/usermgmt/usermgmt/internal/version"
 	"github.com/usermgmt/usermgmt/ratelimit"
 	"github.com/usermgmt/usermgmt/store"
@@ -18,7 +19,11 @@ import (
 
 const (
 	shardBits = 7 // 128 shards: their locks are not waited for
-	maxPlans  = 1024
+
+	// indexedBytes is how much of a credential's end its place in the cache is
+	// made of: in tokens it is of the signature, in keys of the random part.
+	indexedBytes = 32
+	maxPlans     = 1024
 
 	defaultCacheSize   = 100_000
 	defaultVerdictTTL  = 5 * time.Second
@@ -65,6 +70,7 @@ type VerifierConfig struct {
 type Verifier struct {
 	cfg    VerifierConfig
 	seed   maphash.Seed
+	front  front
 	shards [1 << shardBits]shard
 	plans  *lru.Cache[string, planRate]
 }
@@ -75,15 +81,25 @@ func NewVerifier(cfg VerifierConfig) *Verifier {
 	cfg.TTL = cmp.Or(cfg.TTL, defaultVerdictTTL)
 	cfg.NegativeTTL = cmp.Or(cfg.NegativeTTL, defaultNegativeTTL)
 	cfg.Size = cmp.Or(cfg.Size, defaultCacheSize)
-	v := &Verifier{cfg: cfg, seed: maphash.MakeSeed(), plans: newCache[string, planRate](maxPlans)}
+	v := &Verifier{cfg: cfg, seed: maphash.MakeSeed(), front: newFront(cfg.Size), plans: newCache[string, planRate](maxPlans)}
 	for i := range v.shards {
 		v.shards[i].init(cfg.Size>>shardBits, maxNegatives>>shardBits)
 	}
 	return v
 }
 
+// Caller tells the address that a credential is used from. It is asked only for
+// keys that are bound to addresses.
+type Caller interface{ ClientAddr() netip.Addr }
+
+// At is a Caller at an address.
+type At netip.Addr
+
+// ClientAddr returns the address.
+func (a At) ClientAddr() netip.Addr { return netip.Addr(a) }
+
 // Verify returns who stands behind a credential, an access token or an API
-// key, used from an address at now. The principal is shared: nobody changes
+// key, that the caller uses at now. The principal is shared: nobody changes
 // it. A credential that is malformed, unknown, expired, revoked or of a
 // suspended or deleted account is ErrInvalidToken; a good key used from
 // another address than it allows is ErrIPNotAllowed; ErrUnavailable means that
@@ -92,15 +108,30 @@ func NewVerifier(cfg VerifierConfig) *Verifier {
 // Concurrent calls for one credential that is not remembered are one look-up.
 // A change that was committed through the door before Verify was called is
 // never overlooked, whatever was remembered or under way.
-func (v *Verifier) Verify(ctx context.Context, credential string, ip netip.Addr, now time.Time) (*Principal, error) {
+func (v *Verifier) Verify(ctx context.Context, credential string, from Caller, now time.Time) (*Principal, error) {
+	hash := v.index(credential)
+	if d := v.front.at(hash); d != nil && d.credential == credential && v.cfg.Fresh(now) && d.holds(now, v.cfg.Versions) {
+		return v.answer(d, from, now)
+	}
+	return v.verify(ctx, hash, credential, from, now)
+}
+
+// index is the keyed hash by which a credential is found. Nobody outside can
+// aim at one, but for credentials with the same end: of those, one is good at
+// most, and the wrong ones push out each other.
+func (v *Verifier) index(credential string) uint64 {
+	return maphash.String(v.seed, credential[max(0, len(credential)-indexedBytes):])
+}
+
+// verify is Verify for a credential that is not in front.
+func (v *Verifier) verify(ctx context.Context, hash uint64, credential string, from Caller, now time.Time) (*Principal, error) {
 	if len(credential) > maxTokenBytes {
 		return nil, invalidToken()
 	}
-	hash := maphash.String(v.seed, credential)
 	s := &v.shards[hash>>(64-shardBits)]
 	for {
 		if d := v.remembered(s, hash, credential, now); d != nil {
-			return v.answer(d, ip, now)
+			return v.answer(d, from, now)
 		}
 		f, leads := s.board(hash, credential)
 		if leads {
@@ -108,7 +139,7 @@ func (v *Verifier) Verify(ctx context.Context, credential string, ip netip.Addr,
 			if err != nil {
 				return nil, err
 			}
-			return v.answer(d, ip, now)
+			return v.answer(d, from, now)
 		}
 		select {
 		case <-f.done:
@@ -121,7 +152,7 @@ func (v *Verifier) Verify(ctx context.Context, credential string, ip netip.Addr,
 		// The look-up may have begun before this request did: what it found
 		// counts only if nothing has changed since. Else look again.
 		if f.verdict != nil && f.verdict.holds(now, v.cfg.Versions) {
-			return v.answer(f.verdict, ip, now)
+			return v.answer(f.verdict, from, now)
 		}
 	}
 }
@@ -132,8 +163,7 @@ func (v *Verifier) remembered(s *shard, hash uint64, credential string, now time
 		return nil
 	}
 	for _, cache := range [...]*lru.Cache[uint64, *verdict]{s.good, s.bad} {
-		// The index is a keyed hash that nobody outside can aim at; the
-		// comparison makes a chance collision a miss. Peek moves nothing: a
+		// The comparison makes a chance collision a miss. Peek moves nothing: a
 		// verdict in use is made anew every TTL, and is the latest then.
 		if d, ok := cache.Peek(hash); ok && d.credential == credential && d.holds(now, v.cfg.Versions) {
 			return d
@@ -143,21 +173,20 @@ func (v *Verifier) remembered(s *shard, hash uint64, credential string, now time
 }
 
 // answer applies what differs from request to request.
-func (v *Verifier) answer(d *verdict, ip netip.Addr, now time.Time) (*Principal, error) {
-	p := d.principal
-	if p == nil {
+func (v *Verifier) answer(d *verdict, from Caller, now time.Time) (*Principal, error) {
+	if d.principal == nil {
 		return nil, invalidToken()
 	}
-	if !d.admits(ip) {
+	if d.addrs != nil && !network.Contains(*d.addrs, from.ClientAddr()) {
 		return nil, store.Errorf(store.ErrIPNotAllowed, "The key may not be used from this address.")
 	}
-	if p.KeyID != "" && v.cfg.OnKeyUse != nil {
+	if d.byKey && v.cfg.OnKeyUse != nil {
 		second := now.Unix()
 		if last := d.noted.Load(); last != second && d.noted.CompareAndSwap(last, second) {
-			v.cfg.OnKeyUse(p.KeyID, now)
+			v.cfg.OnKeyUse(d.principal.KeyID, now)
 		}
 	}
-	return p, nil
+	return d.principal, nil
 }
 
 // lead makes the verdict for everybody aboard and remembers it.
@@ -177,6 +206,9 @@ func (v *Verifier) lead(ctx context.Context, s *shard, f *flight, now time.Time)
 	}
 	f.verdict = d
 	s.remember(f.hash, d)
+	if d.principal != nil {
+		v.front.put(f.hash, d)
+	}
 	return d, nil
 }
 
@@ -286,7 +318,10 @@ func (v *Verifier) lookKey(ctx context.Context, d *verdict, hash [32]byte, now t
 	if key.StatusAt(now) == store.Active {
 		own, _ := ratelimit.ParseRate(key.RateLimit) // zero for none
 		d.principal = &Principal{KeyID: key.ID, KeyFamily: key.Family, Scopes: key.Scopes, Limits: key.Limits, Rate: own}
-		d.addrs = parsePrefixes(key.AllowedIPs)
+		d.byKey = true
+		if addrs := parsePrefixes(key.AllowedIPs); len(addrs) > 0 {
+			d.addrs = &addrs
+		}
 		d.endBy(key.EndsAt())
 	}
 	return user, nil

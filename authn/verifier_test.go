@@ -21,7 +21,7 @@ import (
 	"github.com/usermgmt/usermgmt/store"
 )
 
-var anywhere = netip.MustParseAddr("192.0.2.7")
+var anywhere authn.Caller = authn.At(netip.MustParseAddr("192.0.2.7"))
 
 // desk is a house with everything that deals with credentials.
 type desk struct {
@@ -516,7 +516,7 @@ func TestAllowedAddresses(t *testing.T) {
 		"192.0.3.7": false, "::1": false, "2001:db9::1": false, "": false,
 	} {
 		ip, _ := netip.ParseAddr(addr)
-		_, err := d.verifier.Verify(t.Context(), plain, ip, d.now())
+		_, err := d.verifier.Verify(t.Context(), plain, authn.At(ip), d.now())
 		if good && err != nil || !good && !errors.Is(err, store.ErrIPNotAllowed) {
 			t.Errorf("from %q: %v", addr, err)
 		}

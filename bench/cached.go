@@ -155,9 +155,9 @@ func readOnlyMap(credentials []string) func() func() {
 func verify(v *authn.Verifier, credentials []string) func() func() {
 	next := walks(len(credentials))
 	return func() func() {
-		next, now, addr := next(), time.Now(), clientAddr.Addr()
+		next, now := next(), time.Now()
 		return func() {
-			if _, err := v.Verify(context.Background(), warm(credentials[next()]), addr, now); err != nil {
+			if _, err := v.Verify(context.Background(), warm(credentials[next()]), at, now); err != nil {
 				panic(err)
 			}
 		}

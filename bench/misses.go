@@ -37,7 +37,7 @@ func (h *House) Misses(ctx context.Context, credentials []string, callers int) f
 		for range callers {
 			group.Go(func() {
 				<-start
-				_, _ = v.Verify(ctx, credential, clientAddr.Addr(), time.Now())
+				_, _ = v.Verify(ctx, credential, at, time.Now())
 			})
 		}
 		close(start)

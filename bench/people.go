@@ -86,7 +86,7 @@ func admit(ctx context.Context, q store.Queries, subject, session string, hash [
 // remember makes v know every credential.
 func remember(ctx context.Context, v *authn.Verifier, credentials []string, scheme string) error {
 	return share(len(credentials), func(i int) error {
-		_, err := v.Verify(ctx, credentials[i][len(scheme):], clientAddr.Addr(), time.Now())
+		_, err := v.Verify(ctx, credentials[i][len(scheme):], at, time.Now())
 		return err
 	})
 }

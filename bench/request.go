@@ -6,10 +6,15 @@ import (
 	"net/netip"
 	"net/url"
 	"sync/atomic"
+
+	"github.com/usermgmt/usermgmt/authn"
 )
 
 // clientAddr is where requests come from.
 var clientAddr = netip.MustParseAddrPort("192.0.2.7:40000")
+
+// at is the same to the verifier.
+var at authn.Caller = authn.At(clientAddr.Addr())
 
 // The headers that carry a credential.
 const (

@@ -17,7 +17,7 @@ import (
 // ErrIPNotAllowed for a key used from elsewhere, ErrUnavailable when nobody can
 // tell.
 type Authenticator interface {
-	Verify(ctx context.Context, credential string, ip netip.Addr, now time.Time) (*authn.Principal, error)
+	Verify(ctx context.Context, credential string, from authn.Caller, now time.Time) (*authn.Principal, error)
 }
 
 // AuthenticateConfig says how callers are authenticated.
@@ -83,8 +83,14 @@ func (cfg *AuthenticateConfig) principal(r *http.Request) (*authn.Principal, err
 	if err != nil || credential == "" {
 		return nil, err
 	}
-	return cfg.Verifier.Verify(r.Context(), credential, ClientAddr(r), cfg.Clock())
+	return cfg.Verifier.Verify(r.Context(), credential, (*caller)(r), cfg.Clock())
 }
+
+// caller is a request as the verifier sees it.
+type caller http.Request
+
+// ClientAddr finds the address when it is asked for it.
+func (c *caller) ClientAddr() netip.Addr { return ClientAddr((*http.Request)(c)) }
 
 // isDenial reports whether err says no, as opposed to "cannot tell".
 func isDenial(err error) bool {

@@ -24,14 +24,14 @@ func atNoon() time.Time { return noon }
 // is one of which nobody can tell.
 type principals map[string]*authn.Principal
 
-func (ps principals) Verify(_ context.Context, credential string, ip netip.Addr, now time.Time) (*authn.Principal, error) {
+func (ps principals) Verify(_ context.Context, credential string, from authn.Caller, now time.Time) (*authn.Principal, error) {
 	p, ok := ps[credential]
 	switch {
 	case credential == "down":
 		return nil, store.Unavailable(errors.New("the database is gone"))
 	case !ok, now != noon:
 		return nil, store.Errorf(store.ErrInvalidToken, "No.")
-	case !ip.IsValid():
+	case !from.ClientAddr().IsValid():
 		return nil, store.Errorf(store.ErrIPNotAllowed, "No.")
 	}
 	return p, nil
@@ -146,8 +146,8 @@ func TestAuthenticateUsesTheClientsAddress(t *testing.T) {
 
 type verifierFunc func(netip.Addr) (*authn.Principal, error)
 
-func (f verifierFunc) Verify(_ context.Context, _ string, ip netip.Addr, _ time.Time) (*authn.Principal, error) {
-	return f(ip)
+func (f verifierFunc) Verify(_ context.Context, _ string, from authn.Caller, _ time.Time) (*authn.Principal, error) {
+	return f(from.ClientAddr())
 }
 
 func TestAccessLogNamesTheSubject(t *testing.T) {

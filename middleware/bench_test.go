@@ -3,7 +3,6 @@ package middleware_test
 import (
 	"context"
 	"net/http"
-	"net/netip"
 	"testing"
 	"time"
 
@@ -70,6 +69,6 @@ func BenchmarkMiddleware(b *testing.B) {
 // principalAlways is a verifier whose every look-up is a hit.
 type principalAlways struct{}
 
-func (principalAlways) Verify(context.Context, string, netip.Addr, time.Time) (*authn.Principal, error) {
+func (principalAlways) Verify(context.Context, string, authn.Caller, time.Time) (*authn.Principal, error) {
 	return alice, nil
 }
