@@ -111,6 +111,13 @@ func launch(t testing.TB, s settings) (*process, error) {
 	return p, err
 }
 
+// in returns the process for a subtest, which fails in its place.
+func (p *process) in(t testing.TB) *process {
+	q := *p
+	q.t = t
+	return &q
+}
+
 // signal sends a signal to a process that runs.
 func (p *process) signal(s syscall.Signal) {
 	p.t.Helper()
