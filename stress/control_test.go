@@ -41,27 +41,46 @@ func (c control) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// feedSwitch says how the change feed is read: "mended", "cut" or "hanging".
+// feedSwitch says what a cuttable store does not answer: nothing fails while it
+// is "mended", the change feed is an error while it is "cut" and never answers
+// while it is "hanging", and while it is "dark" credentials cannot be looked up
+// either.
 type feedSwitch struct{ state atomic.Value }
 
 func (s *feedSwitch) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 	s.state.Store(r.URL.Query().Get("state"))
 }
 
-// cuttable is a store whose change feed can be kept from this process while
-// everything else goes on.
+// cuttable is a store that can be kept from this process while the others have
+// it.
 type cuttable struct {
 	store.Store
 	feed *feedSwitch
 }
 
+var errCut = store.Unavailable(errors.New("the store is cut off"))
+
 func (c cuttable) FeedAfter(ctx context.Context, id int64, limit int) ([]store.FeedRow, error) {
 	switch c.feed.state.Load() {
-	case "cut":
-		return nil, errors.New("the change feed is cut")
+	case "cut", "dark":
+		return nil, errCut
 	case "hanging":
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
 	return c.Store.FeedAfter(ctx, id, limit)
+}
+
+func (c cuttable) APIKeyWithUser(ctx context.Context, hash [32]byte) (store.APIKey, store.User, error) {
+	if c.feed.state.Load() == "dark" {
+		return store.APIKey{}, store.User{}, errCut
+	}
+	return c.Store.APIKeyWithUser(ctx, hash)
+}
+
+func (c cuttable) SessionWithUser(ctx context.Context, id string) (store.Session, store.User, error) {
+	if c.feed.state.Load() == "dark" {
+		return store.Session{}, store.User{}, errCut
+	}
+	return c.Store.SessionWithUser(ctx, id)
 }

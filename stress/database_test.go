@@ -77,3 +77,13 @@ func (d database) whole() {
 		d.t.Errorf("integrity_check: %v", found)
 	}
 }
+
+// free reports whether nobody is in the middle of a transaction that writes.
+func (d database) free() bool {
+	d.t.Helper()
+	if _, err := d.db.ExecContext(d.t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		return false
+	}
+	d.exec("ROLLBACK")
+	return true
+}

@@ -23,7 +23,7 @@ type settings struct {
 	Path  string        // of the database
 	Ahead time.Duration // how far the host's clock is ahead of the machine's
 
-	// Cuttable lets /control/feed keep the host from reading the change feed.
+	// Cuttable lets /control/feed keep the host from its store.
 	Cuttable bool
 
 	// Before is a command line that starts the host, in whose place it runs.
