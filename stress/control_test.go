@@ -2,6 +2,7 @@ package stress_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"sync/atomic"
@@ -32,12 +33,35 @@ func (c control) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = c.mgr.Sessions().Revoke(ctx, system, user, query.Get("session"))
 	case "revoke-sessions":
 		_, err = c.mgr.Sessions().RevokeAll(ctx, system, user, query.Get("except"))
+	case "check-audit":
+		err = c.checkAudit(ctx, w)
 	default:
 		http.NotFound(w, r)
 		return
 	}
 	if err != nil {
 		usermgmt.WriteError(w, r, err)
+	}
+}
+
+// checkAudit answers how many events the trail has, and how many of them are not
+// as they were written.
+func (c control) checkAudit(ctx context.Context, w http.ResponseWriter) error {
+	events, forged := 0, 0
+	for after := (store.Position{}); ; {
+		page, err := c.mgr.Audit().List(ctx, store.AuditFilter{}, store.Page{Limit: store.MaxLimit, After: after})
+		if err != nil {
+			return err
+		}
+		for _, e := range page.Items {
+			events++
+			if !c.mgr.Audit().Check(e) {
+				forged++
+			}
+		}
+		if after = page.Next; after.IsZero() {
+			return json.NewEncoder(w).Encode(map[string]int{"events": events, "forged": forged})
+		}
 	}
 }
 
