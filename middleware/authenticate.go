@@ -25,7 +25,8 @@ type AuthenticateConfig struct {
 	// Verifier is required.
 	Verifier Authenticator
 
-	// Clock is what credentials expire by; nil means time.Now.
+	// Clock is what credentials expire by; nil means time.Now. A rate limit
+	// that stands before has read its own for the whole request.
 	Clock func() time.Time
 
 	// Logger is told why nobody could tell who calls; nil discards.
@@ -58,7 +59,8 @@ func Authenticate(cfg AuthenticateConfig) func(http.Handler) http.Handler {
 	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			p, err := cfg.principal(r)
+			x := exchangeOf(r.Context())
+			p, err := cfg.principal(r, x)
 			if err != nil {
 				if cfg.Denied != nil && isDenial(err) {
 					cfg.Denied(r, err)
@@ -67,7 +69,7 @@ func Authenticate(cfg AuthenticateConfig) func(http.Handler) http.Handler {
 				return
 			}
 			if p != nil {
-				if x := exchangeOf(r.Context()); x != nil {
+				if x != nil {
 					x.setSubject(p.Subject)
 				}
 				r = r.WithContext(authn.NewContext(r.Context(), p))
@@ -78,12 +80,12 @@ func Authenticate(cfg AuthenticateConfig) func(http.Handler) http.Handler {
 }
 
 // principal returns who sent r, or nil for nobody.
-func (cfg *AuthenticateConfig) principal(r *http.Request) (*authn.Principal, error) {
+func (cfg *AuthenticateConfig) principal(r *http.Request, x *exchange) (*authn.Principal, error) {
 	credential, err := credentialOf(r)
 	if err != nil || credential == "" {
 		return nil, err
 	}
-	return cfg.Verifier.Verify(r.Context(), credential, (*caller)(r), cfg.Clock())
+	return cfg.Verifier.Verify(r.Context(), credential, (*caller)(r), x.at(cfg.Clock))
 }
 
 // caller is a request as the verifier sees it.

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 )
 
 // exchange is what the middleware of one request know about it together. It
@@ -19,6 +20,7 @@ type exchange struct {
 	context.Context
 
 	mu        sync.Mutex
+	began     time.Time
 	requestID string
 	clientIP  netip.Addr
 	subject   string
@@ -63,6 +65,21 @@ func (e *exchange) facts() facts {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return facts{e.requestID, e.clientIP, e.subject}
+}
+
+// at returns the instant by which the request is limited and authenticated:
+// what clock says when it is first asked, since a clock costs as much as what it
+// is read for. Without an exchange the clock is asked each time.
+func (e *exchange) at(clock func() time.Time) time.Time {
+	if e == nil {
+		return clock()
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.began.IsZero() {
+		e.began = clock()
+	}
+	return e.began
 }
 
 func (e *exchange) setRequestID(id string) {

@@ -32,7 +32,8 @@ type RateLimitConfig struct {
 	// Logger is told when the limiter fails; nil discards.
 	Logger *slog.Logger
 
-	// Clock is what buckets fill by; nil means time.Now.
+	// Clock is what buckets fill by; nil means time.Now. It is read once for
+	// all limits of a request.
 	Clock func() time.Time
 
 	policy string // RateLimit-Policy of Rate, made once
@@ -100,7 +101,7 @@ func (cfg RateLimitConfig) limit(constructor, space string, bucket func(*RateLim
 			}
 			r, x := withExchange(r)
 			if x.spend(cfg.Space) {
-				if err := cfg.spend(w, r, key, rate); err != nil {
+				if err := cfg.spend(w, r, key, rate, x.at(cfg.Clock)); err != nil {
 					refuse(w, r, cfg.Logger, err)
 					return
 				}
@@ -111,8 +112,8 @@ func (cfg RateLimitConfig) limit(constructor, space string, bucket func(*RateLim
 }
 
 // spend takes one request from the bucket and says on the answer what is left.
-func (cfg *RateLimitConfig) spend(w http.ResponseWriter, r *http.Request, key ratelimit.Key, rate ratelimit.Rate) error {
-	d, err := cfg.Limiter.Allow(r.Context(), key, rate, 1, cfg.Clock())
+func (cfg *RateLimitConfig) spend(w http.ResponseWriter, r *http.Request, key ratelimit.Key, rate ratelimit.Rate, now time.Time) error {
+	d, err := cfg.Limiter.Allow(r.Context(), key, rate, 1, now)
 	if err != nil {
 		return store.Unavailable(fmt.Errorf("the rate limiter does not answer: %w", err))
 	}
@@ -120,8 +121,7 @@ func (cfg *RateLimitConfig) spend(w http.ResponseWriter, r *http.Request, key ra
 	if rate != cfg.Rate {
 		policy = policyOf(rate)
 	}
-	setMember(w.Header(), policyField, policy)
-	setMember(w.Header(), limitField, ratelimit.LimitField(d.Item(requestsPolicy)))
+	setMembers(w.Header(), policy, ratelimit.LimitField(d.Item(requestsPolicy)))
 	if d.Allowed {
 		return nil
 	}

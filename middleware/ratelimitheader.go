@@ -21,8 +21,17 @@ var (
 // of other names and in place of one of the same name. All stand in one line,
 // since many clients read only the first.
 func setLimit(h http.Header, item ratelimit.Item) {
-	setMember(h, policyField, ratelimit.PolicyField(item))
-	setMember(h, limitField, ratelimit.LimitField(item))
+	setMembers(h, ratelimit.PolicyField(item), ratelimit.LimitField(item))
+}
+
+func setMembers(h http.Header, policy, limit string) {
+	if len(h[policyField]) == 0 && len(h[limitField]) == 0 {
+		values := []string{policy, limit} // one allocation
+		h[policyField], h[limitField] = values[:1:1], values[1:]
+		return
+	}
+	setMember(h, policyField, policy)
+	setMember(h, limitField, limit)
 }
 
 func setMember(h http.Header, field, member string) {

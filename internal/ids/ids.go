@@ -23,7 +23,10 @@ const (
 	Request     = "req_"
 )
 
-const digits = 2 * len(uuid.UUID{})
+const (
+	digits    = 2 * len(uuid.UUID{})
+	maxPrefix = 8
+)
 
 // New makes an id of the kind that prefix names. It is safe for concurrent use.
 // It panics when the random source fails: an id that may repeat is worse than
@@ -33,8 +36,8 @@ func New(prefix string) string {
 	if err != nil {
 		panic("ids: the random source failed: " + err.Error())
 	}
-	b := make([]byte, 0, len(prefix)+digits)
-	return string(hex.AppendEncode(append(b, prefix...), id[:]))
+	var room [maxPrefix + digits]byte // on the stack
+	return string(hex.AppendEncode(append(room[:0], prefix...), id[:]))
 }
 
 // Is reports whether s has the shape of an id of that kind: the prefix and 32
