@@ -38,9 +38,9 @@ type CORSConfig struct {
 }
 
 // ParseOrigins reads a comma-separated list of origins. An origin is a scheme
-// (http or https), a host and perhaps a port, in lower case, and nothing else:
-// "*", "null", a path or a trailing slash is an error that names the element's
-// position.
+// (http or https), a host and perhaps a port, in lower case and ASCII, and nothing
+// else: "*", "null", a path or a trailing slash is an error that names the
+// element's position.
 func ParseOrigins(csv string) ([]string, error) {
 	if strings.TrimSpace(csv) == "" {
 		return nil, nil
@@ -61,13 +61,19 @@ func ParseOrigins(csv string) ([]string, error) {
 func checkOrigin(s string) error {
 	u, err := url.Parse(s)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" ||
-		s != u.Scheme+"://"+strings.ToLower(u.Host) || strings.ContainsAny(s, "*, ") {
+		s != u.Scheme+"://"+u.Host || strings.ContainsFunc(s, notInOrigin) {
 		return errors.New("not an origin such as https://app.example.com")
 	}
 	if port := u.Port(); strings.HasSuffix(s, ":") || port == "80" && u.Scheme == "http" || port == "443" && u.Scheme == "https" {
 		return errors.New("an origin has no port where it is the scheme's own")
 	}
 	return nil
+}
+
+// notInOrigin reports what browsers write in another way: capitals in lower
+// case, and names of other alphabets in ASCII (RFC 6454 section 6.2).
+func notInOrigin(c rune) bool {
+	return (c < 'a' || c > 'z') && (c < '0' || c > '9') && !strings.ContainsRune("-._:/[]", c)
 }
 
 // CORS lets pages of the listed origins read answers. The request's Origin

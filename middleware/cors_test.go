@@ -111,6 +111,9 @@ func TestParseOrigins(t *testing.T) {
 		{"https://app.example.com?x", false},
 		{"ftp://app.example.com", false},
 		{"app.example.com", false},
+		{"https://bücher.example", false},
+		{"https://xn--bcher-kva.example", true},
+		{"https://a%2eexample", false},
 		{"https://a.example,,https://b.example", false},
 	}
 	for _, tt := range tests {
