@@ -2,12 +2,11 @@ package bench
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -60,19 +59,19 @@ func (c *client) ask(request []byte) error {
 		if err != nil {
 			return err
 		}
-		text := string(line[:max(0, len(line)-2)])
+		line = line[:max(0, len(line)-2)]
 		switch {
-		case first && !strings.HasPrefix(text, "HTTP/1.1 200"):
-			return fmt.Errorf("bench: a request was answered %q", text)
-		case text == "":
+		case first && !bytes.HasPrefix(line, []byte("HTTP/1.1 200")):
+			return fmt.Errorf("bench: a request was answered %q", line)
+		case len(line) == 0:
 			if length < 0 {
 				return errors.New("bench: an answer has no length")
 			}
-			_, err := io.CopyN(io.Discard, c.answers, int64(length))
+			_, err := c.answers.Discard(length)
 			return err
 		}
-		if digits, ok := strings.CutPrefix(text, "Content-Length: "); ok {
-			if length, err = strconv.Atoi(digits); err != nil {
+		if digits, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
+			if length, err = strconv.Atoi(string(digits)); err != nil {
 				return err
 			}
 		}

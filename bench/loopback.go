@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 
 	"github.com/usermgmt/usermgmt/authn"
 )
@@ -14,6 +17,7 @@ import (
 const (
 	LoopbackBareKey  = "net/http alone: API key in the request"
 	LoopbackBareJWT  = "net/http alone: token in the request"
+	LoopbackHeaders  = "net/http alone: API key, answered with our headers"
 	LoopbackAuth     = "authenticate: API key"
 	LoopbackKey      = "Wrap(mux(Protect())): API key"
 	LoopbackEdDSA    = "Wrap(mux(Protect())): EdDSA token"
@@ -48,6 +52,7 @@ func (h *House) Servers(p *People) (servers []*Server, err error) {
 	}{
 		{LoopbackBareKey, reply, key},
 		{LoopbackBareJWT, reply, token},
+		{LoopbackHeaders, withHeadersOf(h.protected(reply), key, reply), key},
 		{LoopbackAuth, authenticate(h.verifier(h.store, h.eddsa, rememberUpTo))(reply), key},
 		{LoopbackKey, h.protected(reply), key},
 		{LoopbackEdDSA, h.protected(reply), token},
@@ -64,6 +69,24 @@ func (h *House) Servers(p *People) (servers []*Server, err error) {
 		servers = append(servers, started)
 	}
 	return servers, nil
+}
+
+// withHeadersOf answers as next does, with the headers that other would send:
+// what they cost whoever sends them.
+func withHeadersOf(other http.Handler, credential string, next http.Handler) http.Handler {
+	r := httptest.NewRequest(http.MethodPost, "/v1/chat", nil)
+	field, value, _ := strings.Cut(credential, ": ")
+	r.Header.Set(field, value)
+	w := httptest.NewRecorder()
+	other.ServeHTTP(w, r)
+	if w.Code != http.StatusOK {
+		panic(fmt.Sprintf("bench: a request was answered %d", w.Code))
+	}
+	headers := w.Header()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		maps.Copy(w.Header(), headers)
+		next.ServeHTTP(w, r)
+	})
 }
 
 func serve(name string, handler http.Handler, credential string) (*Server, error) {
