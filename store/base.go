@@ -315,3 +315,163 @@ func (Base) FeedBounds(context.Context) (int64, int64, error) {
 func (Base) FeedPurge(context.Context, time.Time, int) (int, error) {
 	return 0, ErrUnsupported
 }
+
+// ServiceKeyInsert answers ErrUnsupported.
+func (Base) ServiceKeyInsert(context.Context, ServiceKeyHash) error {
+	return ErrUnsupported
+}
+
+// ServiceKeyGet answers ErrUnsupported.
+func (Base) ServiceKeyGet(context.Context, string) (ServiceKey, error) {
+	return ServiceKey{}, ErrUnsupported
+}
+
+// ServiceKeyByHash answers ErrUnsupported.
+func (Base) ServiceKeyByHash(context.Context, [32]byte) (ServiceKey, error) {
+	return ServiceKey{}, ErrUnsupported
+}
+
+// ServiceKeyUpdate answers ErrUnsupported.
+func (Base) ServiceKeyUpdate(context.Context, ServiceKey) error {
+	return ErrUnsupported
+}
+
+// ServiceKeyList answers ErrUnsupported.
+func (Base) ServiceKeyList(context.Context, Page) (List[ServiceKey], error) {
+	return List[ServiceKey]{}, ErrUnsupported
+}
+
+// ServiceKeyUsed answers ErrUnsupported.
+func (Base) ServiceKeyUsed(context.Context, []KeyUse) error {
+	return ErrUnsupported
+}
+
+// AdminInsert answers ErrUnsupported.
+func (Base) AdminInsert(context.Context, Admin) error {
+	return ErrUnsupported
+}
+
+// AdminGet answers ErrUnsupported.
+func (Base) AdminGet(context.Context, string) (Admin, error) {
+	return Admin{}, ErrUnsupported
+}
+
+// AdminUpdate answers ErrUnsupported.
+func (Base) AdminUpdate(context.Context, Admin) error {
+	return ErrUnsupported
+}
+
+// AdminList answers ErrUnsupported.
+func (Base) AdminList(context.Context, Page) (List[Admin], error) {
+	return List[Admin]{}, ErrUnsupported
+}
+
+// SessionWithAdmin answers ErrUnsupported.
+func (Base) SessionWithAdmin(context.Context, string) (Session, Admin, error) {
+	return Session{}, Admin{}, ErrUnsupported
+}
+
+// PlanDelete answers ErrUnsupported.
+func (Base) PlanDelete(context.Context, string) error {
+	return ErrUnsupported
+}
+
+// PlanList answers ErrUnsupported.
+func (Base) PlanList(context.Context, Page) (List[Plan], error) {
+	return List[Plan]{}, ErrUnsupported
+}
+
+// PlanInUse answers ErrUnsupported.
+func (Base) PlanInUse(context.Context, string) (bool, error) {
+	return false, ErrUnsupported
+}
+
+// PlanUsers answers ErrUnsupported.
+func (Base) PlanUsers(context.Context, string, string, int) ([]User, error) {
+	return nil, ErrUnsupported
+}
+
+// MeterRefund answers ErrUnsupported.
+func (Base) MeterRefund(context.Context, Refund) (Reservation, error) {
+	return Reservation{}, ErrUnsupported
+}
+
+// MeterReset answers ErrUnsupported.
+func (Base) MeterReset(context.Context, []Counter) error {
+	return ErrUnsupported
+}
+
+// UsageHistory answers ErrUnsupported.
+func (Base) UsageHistory(context.Context, string, string, time.Time, time.Time) ([]UsagePoint, error) {
+	return nil, ErrUnsupported
+}
+
+// UsagePurge answers ErrUnsupported.
+func (Base) UsagePurge(context.Context, time.Time, int) (int, error) {
+	return 0, ErrUnsupported
+}
+
+// CreditGrant answers ErrUnsupported.
+func (Base) CreditGrant(context.Context, Grant) (LedgerEntry, bool, error) {
+	return LedgerEntry{}, false, ErrUnsupported
+}
+
+// CreditBalance answers ErrUnsupported.
+func (Base) CreditBalance(context.Context, string, time.Time) (Balance, error) {
+	return Balance{}, ErrUnsupported
+}
+
+// CreditExpire answers ErrUnsupported.
+func (Base) CreditExpire(context.Context, time.Time, int) (int, error) {
+	return 0, ErrUnsupported
+}
+
+// LedgerList answers ErrUnsupported.
+func (Base) LedgerList(context.Context, string, Page) (List[LedgerEntry], error) {
+	return List[LedgerEntry]{}, ErrUnsupported
+}
+
+// IdempotencyGet answers ErrUnsupported.
+func (Base) IdempotencyGet(context.Context, string, string, string, time.Time) (IdempotencyRecord, error) {
+	return IdempotencyRecord{}, ErrUnsupported
+}
+
+// IdempotencyPut answers ErrUnsupported.
+func (Base) IdempotencyPut(context.Context, IdempotencyRecord) error {
+	return ErrUnsupported
+}
+
+// IdempotencyPurge answers ErrUnsupported.
+func (Base) IdempotencyPurge(context.Context, time.Time, int) (int, error) {
+	return 0, ErrUnsupported
+}
+
+// TaskClaim answers ErrUnsupported.
+func (Base) TaskClaim(context.Context, TaskClaim) (TaskRun, bool, error) {
+	return TaskRun{}, false, ErrUnsupported
+}
+
+// TaskRenew answers ErrUnsupported.
+func (Base) TaskRenew(context.Context, string, time.Time, int64, time.Time) (bool, error) {
+	return false, ErrUnsupported
+}
+
+// TaskFinish answers ErrUnsupported.
+func (Base) TaskFinish(context.Context, TaskRun) (bool, error) {
+	return false, ErrUnsupported
+}
+
+// TaskRuns answers ErrUnsupported.
+func (Base) TaskRuns(context.Context, string, int) ([]TaskRun, error) {
+	return nil, ErrUnsupported
+}
+
+// TaskPurge answers ErrUnsupported.
+func (Base) TaskPurge(context.Context, time.Time, int) (int, error) {
+	return 0, ErrUnsupported
+}
+
+// MessagePurge answers ErrUnsupported.
+func (Base) MessagePurge(context.Context, MessagePurge) (int, error) {
+	return 0, ErrUnsupported
+}

@@ -12,6 +12,7 @@ type Message struct {
 	Seq            int64 // order within the conversation, assigned at append, from 1
 	UserID         string
 	Username       string
+	Plan           string // the user's plan at the time, by which the message is retained
 	Model          string
 	Request        json.RawMessage // an array of {"role","content"}
 	Response       json.RawMessage // likewise
@@ -28,4 +29,16 @@ type Message struct {
 type MessageFilter struct {
 	UserID         string
 	ConversationID string
+	Model          string
+	From           time.Time // made at or after
+	Until          time.Time // made before
+}
+
+// MessagePurge deletes what is older than its retention. Text goes before the
+// rest: a message without text keeps its figures.
+type MessagePurge struct {
+	Plan     string    // of messages that were stored under the plan; empty means every one
+	Before   time.Time // made before
+	TextOnly bool      // empty Request and Response, and keep the rest
+	Limit    int       // at most this many in one transaction
 }

@@ -139,35 +139,64 @@ type Reservation struct {
 	Status    ReservationStatus
 	Settled   int64 // the actual amount, once settled
 	Shortfall int64 // credits that the balance did not cover
+	Refunded  int64 // what was given back after it was settled
 	ExpiresAt time.Time
 	CreatedAt time.Time
 	EndedAt   time.Time // zero while held
 }
 
-// Reserve asks for a lease. All Limits must admit the amount.
+// Reserve asks for a lease, or with Consume for units at once. All Limits must
+// admit the amount, and for the meter Credits the balance too.
 type Reserve struct {
-	ID        string
-	Subject   string
-	Meter     string
-	Amount    int64
-	Limits    []CounterLimit
-	Now       time.Time
-	ExpiresAt time.Time
+	ID          string
+	Subject     string
+	Meter       string
+	Amount      int64
+	Limits      []CounterLimit
+	Now         time.Time
+	ExpiresAt   time.Time    // of the lease; ignored with Consume
+	Consume     bool         // count the amount as used, without a lease
+	Idempotency *Idempotency // nil for a request that may be repeated by mistake
 }
 
 // ReserveResult is the verdict on one Reserve.
 type ReserveResult struct {
-	Reservation Reservation    // set when admitted
+	Reservation Reservation    // set when a lease was given; with Consume its ID, Amount and Settled
 	Counters    []CounterState // after the verdict, in the order of Reserve.Limits
-	Refused     int            // index into Counters of the limit that refused; -1 when admitted
+	Balance     *Balance       // after the verdict, for the meter Credits only
+	Refused     int            // index into Counters of the limit that refused, or one of the values below
+	Replayed    bool           // it is the verdict on an earlier request with the same idempotency key
 }
+
+// What Refused is when no limit refused.
+const (
+	Admitted         = -1
+	RefusedByBalance = -2 // the balance does not cover the amount
+	RefusedMismatch  = -3 // the idempotency key was used with another body
+)
 
 // Settle ends a lease with the actual amount, or returns it whole.
 type Settle struct {
 	ID      string
 	Amount  int64 // 0 and more; ignored when Release
 	Release bool
+	Outcome string // how what it pays for ended, for the ledger
 	Now     time.Time
+}
+
+// Refund gives back what a settled lease, or a consumed amount of credits, was
+// charged.
+type Refund struct {
+	ID     string // of the reservation, or of the ledger entry of the spend
+	Reason string
+	Now    time.Time
+}
+
+// UsagePoint is what was counted of a meter on one day.
+type UsagePoint struct {
+	Meter string
+	Date  time.Time // the local day, as midnight UTC of that date
+	Used  int64     // resets do not take from it
 }
 
 // UsageAdd counts units after the fact, without a limit.

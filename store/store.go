@@ -50,7 +50,13 @@ type Queries interface {
 	SessionStore
 	SignInStore
 	APIKeyStore
+	ServiceKeyStore
+	AdminStore
+	PlanStore
 	MeterStore
+	CreditStore
+	IdempotencyStore
+	TaskStore
 	AuditStore
 	FeedStore
 }
@@ -173,22 +179,62 @@ type APIKeyStore interface {
 	APIKeyUsed(ctx context.Context, uses []KeyUse) error
 }
 
-// MeterStore keeps plans, counts and leases.
-type MeterStore interface {
+// ServiceKeyStore keeps the keys of services.
+type ServiceKeyStore interface {
+	ServiceKeyInsert(ctx context.Context, k ServiceKeyHash) error
+	ServiceKeyGet(ctx context.Context, id string) (ServiceKey, error)
+	// ServiceKeyByHash finds a key by the hash of its secret.
+	ServiceKeyByHash(ctx context.Context, hash [32]byte) (ServiceKey, error)
+	// ServiceKeyUpdate replaces Name, Scopes, AllowedIPs, Status, ExpiresAt and
+	// RevokedAt.
+	ServiceKeyUpdate(ctx context.Context, k ServiceKey) error
+	// ServiceKeyList lists all keys, revoked ones included.
+	ServiceKeyList(ctx context.Context, p Page) (List[ServiceKey], error)
+	// ServiceKeyUsed sets LastUsedAt of many keys at once, never back in time.
+	ServiceKeyUsed(ctx context.Context, uses []KeyUse) error
+}
+
+// AdminStore keeps admins. Their names are identifiers of kinds of their own,
+// their password hashes and sessions stand with everybody else's.
+type AdminStore interface {
+	AdminInsert(ctx context.Context, a Admin) error
+	AdminGet(ctx context.Context, id string) (Admin, error)
+	// AdminUpdate replaces every field but ID and CreatedAt.
+	AdminUpdate(ctx context.Context, a Admin) error
+	AdminList(ctx context.Context, p Page) (List[Admin], error)
+	// SessionWithAdmin reads a session and the admin it belongs to in one query.
+	SessionWithAdmin(ctx context.Context, id string) (Session, Admin, error)
+}
+
+// PlanStore keeps plans.
+type PlanStore interface {
 	PlanInsert(ctx context.Context, p Plan) error
 	PlanGet(ctx context.Context, id string) (Plan, error)
 	// PlanUpdate replaces every field but ID and CreatedAt.
 	PlanUpdate(ctx context.Context, p Plan) error
+	PlanDelete(ctx context.Context, id string) error
+	PlanList(ctx context.Context, p Page) (List[Plan], error)
+	// PlanInUse reports whether any user has the plan.
+	PlanInUse(ctx context.Context, id string) (bool, error)
+	// PlanUsers returns at most limit users of a plan whose id is after one, in
+	// the order of their ids.
+	PlanUsers(ctx context.Context, id, after string, limit int) ([]User, error)
+}
 
+// MeterStore keeps counts and leases.
+type MeterStore interface {
 	// MeterReserve decides on many leases in their order, in one transaction:
 	// each sees what those before it took. A member is admitted when all of its
 	// limits admit it, and then counts against all of them; a refused member
-	// writes nothing. An id that exists is ErrConflict for the whole batch.
+	// writes nothing. A member with an Idempotency that was admitted before gets
+	// the first's verdict, as long as that is remembered; the record is written
+	// with the charge. An id that exists is ErrConflict for the whole batch.
 	MeterReserve(ctx context.Context, batch []Reserve) ([]ReserveResult, error)
 	// MeterSettle ends many leases in one transaction. The first ending of a
 	// lease stands: a later one changes nothing and gets the first's answer. A
 	// lease that is settled after its deadline counts the same and ends as
-	// ReservationSettledLate. An unknown id is ErrNotFound for the whole batch.
+	// ReservationSettledLate. Credits are taken down to zero, and what is missing
+	// is the shortfall. An unknown id is ErrNotFound for the whole batch.
 	MeterSettle(ctx context.Context, batch []Settle) ([]Reservation, error)
 	// MeterExtend moves the deadline of a held lease and returns it. One that
 	// ended, or whose deadline has passed, is returned as it is.
@@ -201,6 +247,67 @@ type MeterStore interface {
 	MeterAdd(ctx context.Context, batch []UsageAdd) error
 	// MeterUsage reads counters as they are at now, in the order given.
 	MeterUsage(ctx context.Context, counters []CounterLimit, now time.Time) ([]CounterState, error)
+	// MeterRefund gives back what a settled lease was charged: its units to the
+	// counters, which fall no lower than 0, or its credits to the grants they
+	// came from. The first refund stands; a later one changes nothing and gets
+	// its answer. The ID may also be that of a spend in the ledger. A lease that
+	// is not settled is ErrConflict.
+	MeterRefund(ctx context.Context, r Refund) (Reservation, error)
+	// MeterReset sets counters to 0. Leases that are held stay, and the history
+	// keeps what was counted.
+	MeterReset(ctx context.Context, counters []Counter) error
+	// UsageHistory returns what was counted of a meter on each day from a date
+	// until before another, oldest first; days without any are left out. Dates
+	// are as in Counter.Start.
+	UsageHistory(ctx context.Context, subject, meter string, from, until time.Time) ([]UsagePoint, error)
+	// UsagePurge deletes at most limit counters of windows that started before a
+	// date and returns how many went.
+	UsagePurge(ctx context.Context, before time.Time, limit int) (int, error)
+}
+
+// CreditStore keeps balances and the ledger. What leases hold and spend of a
+// balance is MeterStore's.
+type CreditStore interface {
+	// CreditGrant adds a grant and returns its entry, and whether it is that of
+	// an earlier call with the same idempotency key. With GrantTopUp it adds only
+	// what is missing to Amount in what is left of all grants of its Source; when
+	// nothing is, the entry has the Amount 0. A balance above MaxAmount is
+	// ErrConflict. Grants of the user that have expired are written down first.
+	CreditGrant(ctx context.Context, g Grant) (entry LedgerEntry, replayed bool, err error)
+	CreditBalance(ctx context.Context, userID string, now time.Time) (Balance, error)
+	// CreditExpire writes down the expiry of at most limit grants that ended at
+	// now or before, and returns how many.
+	CreditExpire(ctx context.Context, now time.Time, limit int) (int, error)
+	LedgerList(ctx context.Context, userID string, p Page) (List[LedgerEntry], error)
+}
+
+// IdempotencyStore remembers requests that must not be carried out twice.
+type IdempotencyStore interface {
+	// IdempotencyGet finds what is remembered at now, or ErrNotFound.
+	IdempotencyGet(ctx context.Context, caller, route, key string, now time.Time) (IdempotencyRecord, error)
+	// IdempotencyPut remembers a request. One that is remembered already, at
+	// CreatedAt, is ErrConflict; one that has expired is replaced.
+	IdempotencyPut(ctx context.Context, r IdempotencyRecord) error
+	// IdempotencyPurge deletes at most limit records that expired before a time.
+	IdempotencyPurge(ctx context.Context, before time.Time, limit int) (int, error)
+}
+
+// TaskStore keeps the runs of tasks that several instances share.
+type TaskStore interface {
+	// TaskClaim takes a run that nobody has, or whose lease is over at c.Now and
+	// which has not finished, in one statement, and reports whether it did. Of
+	// any number of claims at once one succeeds.
+	TaskClaim(ctx context.Context, c TaskClaim) (TaskRun, bool, error)
+	// TaskRenew moves the lease of a run that still has the fence, and reports
+	// whether it has.
+	TaskRenew(ctx context.Context, task string, scheduledAt time.Time, fence int64, leaseUntil time.Time) (bool, error)
+	// TaskFinish ends a run that still has r.Fence with r.Status, r.Detail and
+	// r.FinishedAt, and reports whether it has.
+	TaskFinish(ctx context.Context, r TaskRun) (bool, error)
+	// TaskRuns returns the latest runs of a task, newest first.
+	TaskRuns(ctx context.Context, task string, limit int) ([]TaskRun, error)
+	// TaskPurge deletes at most limit runs that were due before a time.
+	TaskPurge(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
 // MessageStore keeps conversation logs. Its methods are never used inside InTx,
@@ -215,6 +322,9 @@ type MessageStore interface {
 	// MessageGet finds a message of one user; another user's is ErrNotFound.
 	MessageGet(ctx context.Context, userID, id string) (Message, error)
 	MessageList(ctx context.Context, f MessageFilter, p Page) (List[Message], error)
+	// MessagePurge deletes messages, or only their text, oldest first, and
+	// returns how many. The Seq of a conversation goes on all the same.
+	MessagePurge(ctx context.Context, p MessagePurge) (int, error)
 }
 
 // AuditStore keeps the audit trail.

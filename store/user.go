@@ -43,6 +43,7 @@ type User struct {
 	SuspendedReason string
 	SuspendedUntil  time.Time // zero means until reactivated
 	Plan            string    // id of the plan
+	Limits          []Limit   // limits of the account's own, each in place of the plan's of its meter and window
 	Zone            Zone
 	ZoneChangedAt   time.Time // when Zone was last changed by the user
 	MFAEnabled      bool
@@ -63,8 +64,10 @@ type IdentifierKind string
 
 // The kinds of identifier.
 const (
-	IdentifierUsername IdentifierKind = "username"
-	IdentifierEmail    IdentifierKind = "email"
+	IdentifierUsername      IdentifierKind = "username"
+	IdentifierEmail         IdentifierKind = "email"
+	IdentifierAdminUsername IdentifierKind = "admin_username"
+	IdentifierAdminEmail    IdentifierKind = "admin_email"
 )
 
 // Identifier is a name that at most one account holds, live or deleted.

@@ -43,6 +43,7 @@ type Locks struct {
 
 // Queries implements store.Queries and store.MessageStore.
 type Queries struct {
+	store.Base
 	run   Runner
 	locks Locks
 }
