@@ -36,7 +36,8 @@ type Change struct {
 	Changes map[string]Diff
 
 	// Affects are the version keys whose cached verdicts end with this change:
-	// UserVersion, SessionVersion, KeyVersion, PlanVersion or EveryVersion.
+	// UserVersion, AdminVersion, SessionVersion, KeyVersion, ServiceKeyVersion,
+	// PlanVersion or EveryVersion.
 	Affects []string
 }
 
@@ -46,11 +47,17 @@ const EveryVersion = "*"
 // UserVersion is the version key of everything that depends on a user.
 func UserVersion(id string) string { return "user:" + id }
 
+// AdminVersion is the version key of everything that depends on an admin.
+func AdminVersion(id string) string { return "admin:" + id }
+
 // SessionVersion is the version key of one session.
 func SessionVersion(id string) string { return "session:" + id }
 
 // KeyVersion is the version key of one API key.
 func KeyVersion(id string) string { return "key:" + id }
+
+// ServiceKeyVersion is the version key of one service key.
+func ServiceKeyVersion(id string) string { return "service_key:" + id }
 
 // PlanVersion is the version key of everything that depends on a plan.
 func PlanVersion(id string) string { return "plan:" + id }

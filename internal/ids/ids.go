@@ -14,12 +14,15 @@ import (
 // The prefixes, one a kind of record.
 const (
 	User        = "usr_"
+	Admin       = "adm_"
 	Key         = "key_"
 	KeyFamily   = "kfm_"
+	ServiceKey  = "svc_"
 	Session     = "ses_"
 	Message     = "msg_"
 	Audit       = "aud_"
 	Reservation = "res_"
+	Ledger      = "led_"
 	Request     = "req_"
 )
 

@@ -51,6 +51,8 @@ func callEverything(ctx context.Context, q *sqlstore.Queries) {
 	for _, p := range []store.Page{{Total: true}, {Sort: store.OldestFirst, After: store.Position{At: now, ID: "x"}}} {
 		q.SessionList(ctx, "u", now, p)
 		q.APIKeyList(ctx, "u", p)
+		q.ServiceKeyList(ctx, p)
+		q.AdminList(ctx, p)
 		for _, f := range []store.MessageFilter{{}, {UserID: "u"}, {UserID: "u", ConversationID: "c"}} {
 			q.MessageList(ctx, f, p)
 		}
@@ -102,6 +104,15 @@ func callEverything(ctx context.Context, q *sqlstore.Queries) {
 	q.APIKeyCount(ctx, "u", now)
 	q.APIKeyUsed(ctx, []store.KeyUse{{ID: "k", At: now}})
 	q.APIKeyTake(ctx, "u")
+	q.ServiceKeyInsert(ctx, store.ServiceKeyHash{ServiceKey: store.ServiceKey{ID: "k"}})
+	q.ServiceKeyGet(ctx, "k")
+	q.ServiceKeyByHash(ctx, hash)
+	q.ServiceKeyUpdate(ctx, store.ServiceKey{ID: "k"})
+	q.ServiceKeyUsed(ctx, []store.KeyUse{{ID: "k", At: now}})
+	q.AdminInsert(ctx, store.Admin{ID: "a"})
+	q.AdminGet(ctx, "a")
+	q.AdminUpdate(ctx, store.Admin{ID: "a"})
+	q.SessionWithAdmin(ctx, "s")
 	q.UserDelete(ctx, "u")
 	q.PlanInsert(ctx, store.Plan{ID: "p"})
 	q.PlanGet(ctx, "p")

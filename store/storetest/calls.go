@@ -76,6 +76,19 @@ func calls(s store.Store, u store.User, v store.Session, k store.APIKeyHash, tok
 		{"APIKeyCount", func(c context.Context) error { return drop(s.APIKeyCount(c, u.ID, moment(5))) }},
 		{"APIKeyTake", func(c context.Context) error { return drop(s.APIKeyTake(c, u.ID)) }},
 		{"APIKeyUsed", func(c context.Context) error { return s.APIKeyUsed(c, []store.KeyUse{{ID: k.ID, At: moment(9)}}) }},
+		{"ServiceKeyInsert", func(c context.Context) error { return s.ServiceKeyInsert(c, newServiceKey()) }},
+		{"ServiceKeyGet", func(c context.Context) error { return drop(s.ServiceKeyGet(c, "svc_1")) }},
+		{"ServiceKeyByHash", func(c context.Context) error { return drop(s.ServiceKeyByHash(c, k.Hash)) }},
+		{"ServiceKeyUpdate", func(c context.Context) error { return s.ServiceKeyUpdate(c, store.ServiceKey{ID: "svc_1"}) }},
+		{"ServiceKeyList", func(c context.Context) error { return drop(s.ServiceKeyList(c, store.Page{})) }},
+		{"ServiceKeyUsed", func(c context.Context) error {
+			return s.ServiceKeyUsed(c, []store.KeyUse{{ID: "svc_1", At: moment(9)}})
+		}},
+		{"AdminInsert", func(c context.Context) error { return s.AdminInsert(c, newAdmin()) }},
+		{"AdminGet", func(c context.Context) error { return drop(s.AdminGet(c, "adm_1")) }},
+		{"AdminUpdate", func(c context.Context) error { return s.AdminUpdate(c, newAdmin()) }},
+		{"AdminList", func(c context.Context) error { return drop(s.AdminList(c, store.Page{})) }},
+		{"SessionWithAdmin", func(c context.Context) error { _, _, err := s.SessionWithAdmin(c, v.ID); return err }},
 		{"PlanInsert", func(c context.Context) error { return s.PlanInsert(c, newPlan()) }},
 		{"PlanGet", func(c context.Context) error { return drop(s.PlanGet(c, "free")) }},
 		{"PlanUpdate", func(c context.Context) error { return s.PlanUpdate(c, newPlan()) }},
@@ -130,6 +143,8 @@ func testCancellation(t *testing.T, open Opener) {
 		wantBounds(t, s, 0, 0)
 	})
 }
+		want(t, len(got(s.ServiceKeyList(t.Context(), store.Page{}))(t).Items), 0)
+		want(t, len(got(s.AdminList(t.Context(), store.Page{}))(t).Items), 0)
 
 func testClose(t *testing.T, open Opener) {
 	t.Run("Close/AnythingAfterIsErrClosed", func(t *testing.T) {

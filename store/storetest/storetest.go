@@ -51,6 +51,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"SignIns", testSignIns},
 		{"KnownDevices", testKnownDevices},
 		{"APIKeys", testAPIKeys},
+		{"ServiceKeys", testServiceKeys},
+		{"Admins", testAdmins},
 		{"Plans", testPlans},
 		{"Reserve", testReserve},
 		{"Settle", testSettle},

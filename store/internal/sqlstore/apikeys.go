@@ -147,13 +147,19 @@ func (q *Queries) APIKeyTake(ctx context.Context, userID string) ([]store.APIKey
 
 // APIKeyUsed sets LastUsedAt of many keys at once, never back in time.
 func (q *Queries) APIKeyUsed(ctx context.Context, uses []store.KeyUse) error {
+	return q.noteUses(ctx, apiKeyUsed, uses)
+}
+
+// noteUses runs a statement for each use, in the order of ids, in one
+// transaction.
+func (q *Queries) noteUses(ctx context.Context, query string, uses []store.KeyUse) error {
 	if len(uses) == 0 {
 		return nil
 	}
 	uses = slices.SortedFunc(slices.Values(uses), func(a, b store.KeyUse) int { return cmp.Compare(a.ID, b.ID) })
 	return q.run.Write(ctx, func(c Conn) error {
 		for _, u := range uses {
-			if _, err := exec(ctx, c, apiKeyUsed, u.ID, micros(u.At)); err != nil {
+			if _, err := exec(ctx, c, query, u.ID, micros(u.At)); err != nil {
 				return err
 			}
 		}

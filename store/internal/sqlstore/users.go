@@ -93,9 +93,9 @@ func (q *Queries) UserDelete(ctx context.Context, id string) error {
 func (q *Queries) IdentifierInsert(ctx context.Context, id store.Identifier) error {
 	taken := store.ErrConflict
 	switch id.Kind {
-	case store.IdentifierUsername:
+	case store.IdentifierUsername, store.IdentifierAdminUsername:
 		taken = store.ErrUsernameTaken
-	case store.IdentifierEmail:
+	case store.IdentifierEmail, store.IdentifierAdminEmail:
 		taken = store.ErrEmailTaken
 	}
 	return q.mustChange(ctx, taken, identifierInsert, string(id.Kind), id.Value, id.Subject)

@@ -96,7 +96,6 @@ CREATE TABLE admins (
     id            TEXT    NOT NULL PRIMARY KEY,
     username      TEXT    NOT NULL,
     email         TEXT    NOT NULL,
-    display_name  TEXT    NOT NULL,
     permissions   TEXT    NOT NULL,
     status        TEXT    NOT NULL,
     mfa_enabled   INTEGER NOT NULL,
