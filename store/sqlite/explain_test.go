@@ -123,6 +123,13 @@ func callEverything(ctx context.Context, q *sqlstore.Queries) {
 	q.MeterSettle(ctx, []store.Settle{{ID: "r", Amount: 1, Now: now}, {ID: "r", Now: now}})
 	q.MeterAdd(ctx, []store.UsageAdd{{Counters: []store.Counter{limit.Counter}, Amount: 1}})
 	q.MeterUsage(ctx, []store.CounterLimit{limit}, now)
+	claim := store.TaskClaim{Task: "t", ScheduledAt: now, Now: now, LeaseUntil: now.Add(time.Minute)}
+	q.TaskClaim(ctx, claim)
+	q.TaskRenew(ctx, "t", now, 1, now)
+	q.TaskFinish(ctx, store.TaskRun{Task: "t", ScheduledAt: now, Fence: 1, FinishedAt: now})
+	q.TaskClaim(ctx, claim) // finds it finished
+	q.TaskRuns(ctx, "t", 9)
+	q.TaskPurge(ctx, now, 9)
 	q.MessageAppend(ctx, []store.Message{message, message})
 	q.AuditInsert(ctx, []store.AuditEvent{{ID: "a", Detail: &store.AuditDetail{}}})
 	q.FeedAppend(ctx, "o", now, []string{"k"})

@@ -100,6 +100,11 @@ func calls(s store.Store, u store.User, v store.Session, k store.APIKeyHash, tok
 			return s.MeterAdd(c, []store.UsageAdd{{Counters: []store.Counter{l.Counter}, Amount: 1}})
 		}},
 		{"MeterUsage", func(c context.Context) error { return drop(s.MeterUsage(c, []store.CounterLimit{l}, moment(0))) }},
+		{"TaskClaim", func(c context.Context) error { _, _, err := s.TaskClaim(c, newClaim("t", 0)); return err }},
+		{"TaskRenew", func(c context.Context) error { return drop(s.TaskRenew(c, "t", moment(0), 1, moment(9))) }},
+		{"TaskFinish", func(c context.Context) error { return drop(s.TaskFinish(c, store.TaskRun{Task: "t"})) }},
+		{"TaskRuns", func(c context.Context) error { return drop(s.TaskRuns(c, "t", 9)) }},
+		{"TaskPurge", func(c context.Context) error { return drop(s.TaskPurge(c, moment(9), 9)) }},
 		{"MessageAppend", func(c context.Context) error {
 			return drop(s.MessageAppend(c, []store.Message{newMessage(u.ID, "con_1")}))
 		}},

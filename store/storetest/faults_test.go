@@ -57,6 +57,10 @@ var faults = []fault{
 		func(s store.Store) store.Store { return &reorderedFeed{Store: s} }},
 	{"feed-forgets-newest", "Feed/FeedPurge/IdsAreNeverGivenAgain",
 		func(s store.Store) store.Store { return forgetsNewest{s} }},
+	{"task-claim-checked-outside", "Tasks/TaskClaim/RL-08",
+		func(s store.Store) store.Store { return claimsOutside{s} }},
+	{"task-runs-unfenced", "Tasks/TaskRenew/TaskFinish/FencedOff",
+		func(s store.Store) store.Store { return unfenced{s} }},
 	{"messages-of-others", "Messages/MessageGet/OfAnotherUser",
 		func(s store.Store) store.Store { return othersMessages{s} }},
 }
@@ -323,4 +327,29 @@ func (s othersMessages) MessageGet(ctx context.Context, userID, id string) (stor
 		}
 	}
 	return m, err
+}
+
+// unfenced ends a run whoever has it.
+type unfenced struct{ store.Store }
+
+func (s unfenced) TaskFinish(ctx context.Context, r store.TaskRun) (bool, error) {
+	runs, err := s.TaskRuns(ctx, r.Task, 1)
+	if err != nil || len(runs) == 0 {
+		return false, err
+	}
+	r.Fence = runs[0].Fence
+	return s.Store.TaskFinish(ctx, r)
+}
+
+// claimsOutside looks for the run before it takes it.
+type claimsOutside struct{ store.Store }
+
+func (s claimsOutside) TaskClaim(ctx context.Context, c store.TaskClaim) (store.TaskRun, bool, error) {
+	runs, err := s.TaskRuns(ctx, c.Task, 1)
+	if err != nil || len(runs) > 0 && (!runs[0].FinishedAt.IsZero() || runs[0].LeaseUntil.After(c.Now)) {
+		return store.TaskRun{}, false, err
+	}
+	letOthersRun()
+	run, _, err := s.Store.TaskClaim(ctx, c)
+	return run, true, err
 }

@@ -59,6 +59,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Extend", testExtend},
 		{"MeterPurge", testMeterPurge},
 		{"Usage", testUsage},
+		{"Tasks", testTasks},
 		{"Messages", testMessages},
 		{"Audit", testAudit},
 		{"Feed", testFeed},

@@ -39,6 +39,9 @@ type Locks struct {
 	Counters func(ctx context.Context, c Conn, counters []store.Counter) error
 	// Conversations does the same before messages get their seq.
 	Conversations func(ctx context.Context, c Conn, conversations []Conversation) error
+	// Task is called before a run of a task is claimed, and holds until the
+	// commit.
+	Task func(ctx context.Context, c Conn, task string) error
 }
 
 // Queries implements store.Queries and store.MessageStore.

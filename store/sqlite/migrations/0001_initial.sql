@@ -468,11 +468,5 @@ CREATE TABLE task_runs (
     detail       TEXT    NOT NULL,
     PRIMARY KEY (task, scheduled_at)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX task_runs_by_time ON task_runs (scheduled_at);
-
-CREATE TABLE task_leases (
-    name       TEXT    NOT NULL PRIMARY KEY,
-    owner      TEXT    NOT NULL,
-    fence      INTEGER NOT NULL,
-    expires_at INTEGER NOT NULL
-) STRICT;
+CREATE INDEX task_runs_by_time   ON task_runs (scheduled_at);
+CREATE INDEX task_runs_under_way ON task_runs (task, lease_until) WHERE finished_at = 0;
