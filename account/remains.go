@@ -27,6 +27,7 @@ type remainsUser struct {
 	SuspendedReason string          `json:"suspended_reason"`
 	SuspendedUntil  time.Time       `json:"suspended_until"`
 	Plan            string          `json:"plan"`
+	Limits          []remainsLimit  `json:"limits"`
 	Zone            remainsZone     `json:"zone"`
 	ZoneChangedAt   time.Time       `json:"zone_changed_at"`
 	MFAEnabled      bool            `json:"mfa_enabled"`
@@ -85,6 +86,7 @@ func remainsOf(u store.User, hash *store.PasswordHash, keys []store.APIKeyHash) 
 		SuspendedReason: u.SuspendedReason,
 		SuspendedUntil:  u.SuspendedUntil,
 		Plan:            u.Plan,
+		Limits:          remainsOfLimits(u.Limits),
 		Zone:            remainsZone(u.Zone),
 		ZoneChangedAt:   u.ZoneChangedAt,
 		MFAEnabled:      u.MFAEnabled,
@@ -103,7 +105,7 @@ func remainsOf(u store.User, hash *store.PasswordHash, keys []store.APIKeyHash) 
 }
 
 func remainsOfKey(k store.APIKeyHash) remainsKey {
-	out := remainsKey{
+	return remainsKey{
 		ID:          k.ID,
 		Hash:        k.Hash[:],
 		Family:      k.Family,
@@ -113,6 +115,7 @@ func remainsOfKey(k store.APIKeyHash) remainsKey {
 		Scopes:      k.Scopes,
 		AllowedIPs:  k.AllowedIPs,
 		RateLimit:   k.RateLimit,
+		Limits:      remainsOfLimits(k.Limits),
 		Status:      string(k.Status),
 		RotatedFrom: k.RotatedFrom,
 		CreatedAt:   k.CreatedAt,
@@ -121,8 +124,12 @@ func remainsOfKey(k store.APIKeyHash) remainsKey {
 		RetiresAt:   k.RetiresAt,
 		RevokedAt:   k.RevokedAt,
 	}
-	for _, l := range k.Limits {
-		out.Limits = append(out.Limits, remainsLimit(l))
+}
+
+func remainsOfLimits(limits []store.Limit) []remainsLimit {
+	var out []remainsLimit
+	for _, l := range limits {
+		out = append(out, remainsLimit(l))
 	}
 	return out
 }

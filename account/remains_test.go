@@ -40,6 +40,7 @@ func TestWhatIsSealedKeepsItsForm(t *testing.T) {
 	user := store.User{
 		ID: "usr_1", Username: "alice", Email: "Alice@example.com", EmailVerified: true, DisplayName: "Alice",
 		Status: store.Suspended, SuspendedReason: "spam", SuspendedUntil: at(1), Plan: "free",
+		Limits:        []store.Limit{{Meter: "tokens", Window: store.Month, Limit: 9}},
 		Zone:          store.Zone{Name: "Europe/Berlin", Previous: "UTC", From: at(2)},
 		ZoneChangedAt: at(3), MFAEnabled: true, Metadata: json.RawMessage(`{"a":1}`),
 		CreatedAt: at(4), UpdatedAt: at(5), LastLoginAt: at(6),

@@ -387,8 +387,8 @@ func (Base) PlanInUse(context.Context, string) (bool, error) {
 }
 
 // PlanUsers answers ErrUnsupported.
-func (Base) PlanUsers(context.Context, string, string, int) ([]User, error) {
-	return nil, ErrUnsupported
+func (Base) PlanUsers(context.Context, string, Page) (List[User], error) {
+	return List[User]{}, ErrUnsupported
 }
 
 // MeterRefund answers ErrUnsupported.
@@ -421,8 +421,13 @@ func (Base) CreditBalance(context.Context, string, time.Time) (Balance, error) {
 	return Balance{}, ErrUnsupported
 }
 
+// CreditEnded answers ErrUnsupported.
+func (Base) CreditEnded(context.Context, time.Time, Position, int) ([]LedgerEntry, error) {
+	return nil, ErrUnsupported
+}
+
 // CreditExpire answers ErrUnsupported.
-func (Base) CreditExpire(context.Context, time.Time, int) (int, error) {
+func (Base) CreditExpire(context.Context, []string, time.Time) (int, error) {
 	return 0, ErrUnsupported
 }
 

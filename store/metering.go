@@ -146,7 +146,8 @@ type Reservation struct {
 }
 
 // Reserve asks for a lease, or with Consume for units at once. All Limits must
-// admit the amount, and for the meter Credits the balance too.
+// admit the amount, and for the meter Credits the balance too. What is consumed
+// can be given back only when it is credits: units leave no row to find it by.
 type Reserve struct {
 	ID          string
 	Subject     string
@@ -161,8 +162,8 @@ type Reserve struct {
 
 // ReserveResult is the verdict on one Reserve.
 type ReserveResult struct {
-	Reservation Reservation    // set when a lease was given; with Consume its ID, Amount and Settled
-	Counters    []CounterState // after the verdict, in the order of Reserve.Limits
+	Reservation Reservation    // set when admitted; with Consume it is settled already
+	Counters    []CounterState // after the verdict, in the order of Reserve.Limits; none with RefusedMismatch
 	Balance     *Balance       // after the verdict, for the meter Credits only
 	Refused     int            // index into Counters of the limit that refused, or one of the values below
 	Replayed    bool           // it is the verdict on an earlier request with the same idempotency key

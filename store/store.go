@@ -216,9 +216,8 @@ type PlanStore interface {
 	PlanList(ctx context.Context, p Page) (List[Plan], error)
 	// PlanInUse reports whether any user has the plan.
 	PlanInUse(ctx context.Context, id string) (bool, error)
-	// PlanUsers returns at most limit users of a plan whose id is after one, in
-	// the order of their ids.
-	PlanUsers(ctx context.Context, id, after string, limit int) ([]User, error)
+	// PlanUsers lists the users of a plan.
+	PlanUsers(ctx context.Context, id string, p Page) (List[User], error)
 }
 
 // MeterStore keeps counts and leases.
@@ -226,7 +225,9 @@ type MeterStore interface {
 	// MeterReserve decides on many leases in their order, in one transaction:
 	// each sees what those before it took. A member is admitted when all of its
 	// limits admit it, and then counts against all of them; a refused member
-	// writes nothing. A member with an Idempotency that was admitted before gets
+	// writes nothing. Of the meter Credits the balance must cover it too, and
+	// what is consumed is spent from the grants: in the order of their priority,
+	// then those that end soonest, then the oldest. A member with an Idempotency that was admitted before gets
 	// the first's verdict, as long as that is remembered; the record is written
 	// with the charge. An id that exists is ErrConflict for the whole batch.
 	MeterReserve(ctx context.Context, batch []Reserve) ([]ReserveResult, error)
@@ -248,10 +249,12 @@ type MeterStore interface {
 	// MeterUsage reads counters as they are at now, in the order given.
 	MeterUsage(ctx context.Context, counters []CounterLimit, now time.Time) ([]CounterState, error)
 	// MeterRefund gives back what a settled lease was charged: its units to the
-	// counters, which fall no lower than 0, or its credits to the grants they
-	// came from. The first refund stands; a later one changes nothing and gets
-	// its answer. The ID may also be that of a spend in the ledger. A lease that
-	// is not settled is ErrConflict.
+	// counters, which fall no lower than 0, and its credits to the grants they
+	// came from, of which one that has ended in the meantime is gone again at
+	// once. The first refund stands; a later one changes nothing and gets its
+	// answer. The ID may also be that of credits that were consumed, or of a
+	// spend in the ledger, whose whole charge is refunded. A lease that is not
+	// settled is ErrConflict.
 	MeterRefund(ctx context.Context, r Refund) (Reservation, error)
 	// MeterReset sets counters to 0. Leases that are held stay, and the history
 	// keeps what was counted.
@@ -275,9 +278,14 @@ type CreditStore interface {
 	// ErrConflict. Grants of the user that have expired are written down first.
 	CreditGrant(ctx context.Context, g Grant) (entry LedgerEntry, replayed bool, err error)
 	CreditBalance(ctx context.Context, userID string, now time.Time) (Balance, error)
-	// CreditExpire writes down the expiry of at most limit grants that ended at
-	// now or before, and returns how many.
-	CreditExpire(ctx context.Context, now time.Time, limit int) (int, error)
+	// CreditEnded returns at most limit grants that ended at now or before, of
+	// which something is left, in the order of ExpiresAt and ID; those are also
+	// what after is: the place of the last one seen.
+	CreditEnded(ctx context.Context, now time.Time, after Position, limit int) ([]LedgerEntry, error)
+	// CreditExpire writes down, in one transaction, which grants of users ended
+	// at now or before, and returns how many did. Until then they are spent no
+	// more and do not count in a balance either.
+	CreditExpire(ctx context.Context, users []string, now time.Time) (int, error)
 	LedgerList(ctx context.Context, userID string, p Page) (List[LedgerEntry], error)
 }
 

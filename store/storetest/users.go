@@ -16,7 +16,7 @@ func newUser() store.User {
 		ID: id, Username: "name-" + id, Email: id + "@Example.com", EmailVerified: true,
 		DisplayName: "Zoë 'Z' \"Q\" \x01; --", Status: store.Suspended,
 		SuspendedReason: "late", SuspendedUntil: moment(60),
-		Plan: "free", Zone: store.Zone{Name: "Europe/Berlin", Previous: "UTC", From: moment(30)},
+		Plan: "free", Limits: []store.Limit{{Meter: "conversations", Window: store.Day, Limit: 7}, {Meter: "tokens", Window: store.Month, Limit: store.Unlimited}}, Zone: store.Zone{Name: "Europe/Berlin", Previous: "UTC", From: moment(30)},
 		ZoneChangedAt: moment(10), MFAEnabled: true, Metadata: json.RawMessage(`{"a": 1}`),
 		CreatedAt: moment(0), UpdatedAt: moment(1), LastLoginAt: moment(2),
 	}

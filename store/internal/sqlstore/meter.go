@@ -9,33 +9,17 @@ import (
 	"github.com/usermgmt/usermgmt/store"
 )
 
-const (
-	reservationFields = `id, subject, meter, amount, status, settled, shortfall, expires_at, created_at, ended_at`
+// charging is one batch on its way: what it counted and spent so far, on top of
+// what the database holds.
+type charging struct {
+	conn   Conn
+	tally  *tally
+	purses *purses
+}
 
-	reservationInsert = `INSERT INTO reservations (` + reservationFields + `)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING`
-	reservationGet = `SELECT ` + reservationFields + ` FROM reservations WHERE id = ?1`
-	reservationEnd = `UPDATE reservations SET settled = ?3, ended_at = ?4,
-			status = CASE WHEN ?2 = 'settled' AND expires_at <= ?4 THEN 'settled_late' ELSE ?2 END
-		WHERE id = ?1 AND status = 'held' RETURNING ` + reservationFields
-	reservationExtend = `UPDATE reservations SET expires_at = ?3
-		WHERE id = ?1 AND status = 'held' AND expires_at > ?2 RETURNING ` + reservationFields
-
-	reservationPurge = `DELETE FROM reservations WHERE id IN (
-		SELECT id FROM reservations WHERE created_at < ?1 AND (status <> 'held' OR expires_at < ?1)
-		ORDER BY created_at LIMIT ?2) RETURNING id, status`
-
-	holdInsert = `INSERT INTO holds (subject, meter, period, started_at, expires_at, reservation_id, amount)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)`
-	holdExtend = `UPDATE holds SET expires_at = ?2 WHERE reservation_id = ?1`
-	holdGet    = `SELECT subject, meter, period, started_at FROM holds WHERE reservation_id = ?1`
-	holdDelete = `DELETE FROM holds WHERE reservation_id = ?1`
-
-	usageAdd = `INSERT INTO usage (subject, meter, period, started_at, used) VALUES (?1, ?2, ?3, ?4, ?5)
-		ON CONFLICT (subject, meter, period, started_at) DO UPDATE SET used = usage.used + excluded.used`
-)
-
-// MeterReserve decides on many leases in their order, in one transaction.
+// MeterReserve decides on many leases in their order, in one transaction. What
+// the batch counts at once, and what it spends, is added up first and written at
+// its end, so that a counter that many members share is written once.
 func (q *Queries) MeterReserve(ctx context.Context, batch []store.Reserve) ([]store.ReserveResult, error) {
 	if len(batch) == 0 {
 		return nil, nil
@@ -44,68 +28,142 @@ func (q *Queries) MeterReserve(ctx context.Context, batch []store.Reserve) ([]st
 		if err := q.lockCounters(ctx, c, countersOf(batch)); err != nil {
 			return nil, err
 		}
-		t := newTally(c, earliest(batch))
+		b := &charging{conn: c, tally: newTally(c, earliest(batch)), purses: newPurses(c)}
 		results := make([]store.ReserveResult, len(batch))
 		for i, r := range batch {
 			var err error
-			if results[i], err = reserve(ctx, c, t, r); err != nil {
+			if results[i], err = b.reserve(ctx, r); err != nil {
 				return nil, err
 			}
 		}
-		return results, nil
+		return results, b.write(ctx)
 	})
 }
 
-// reserve decides on one lease: all limits first, then the first write.
-func reserve(ctx context.Context, c Conn, t *tally, r store.Reserve) (store.ReserveResult, error) {
-	res := store.ReserveResult{Counters: make([]store.CounterState, len(r.Limits)), Refused: -1}
-	counts := make([]*count, len(r.Limits))
+func (b *charging) write(ctx context.Context) error {
+	if err := b.tally.pending.write(ctx, b.conn); err != nil {
+		return err
+	}
+	return b.purses.write(ctx)
+}
+
+// reserve gives the verdict on one member and remembers it where it is asked to.
+func (b *charging) reserve(ctx context.Context, r store.Reserve) (store.ReserveResult, error) {
+	if r.Idempotency == nil {
+		return b.decide(ctx, r)
+	}
+	res, err := rememberedVerdict(ctx, b.conn, *r.Idempotency, r.Now)
+	if !errors.Is(err, store.ErrNotFound) {
+		return res, err
+	}
+	if res, err = b.decide(ctx, r); err == nil && res.Refused == store.Admitted {
+		err = rememberVerdict(ctx, b.conn, *r.Idempotency, res, r.Now)
+	}
+	return res, err
+}
+
+// decide asks all limits, and the balance, before the first write.
+func (b *charging) decide(ctx context.Context, r store.Reserve) (store.ReserveResult, error) {
+	res, err := b.check(ctx, r)
+	if err != nil {
+		return res, err
+	}
+	if res.Refused != store.Admitted {
+		if r.Consume {
+			return res, nil
+		}
+		return res, mustBeNew(ctx, b.conn, r.ID)
+	}
+	if r.Consume {
+		res.Reservation, err = b.consume(ctx, r)
+	} else {
+		res.Reservation, err = b.lease(ctx, r)
+	}
+	if err != nil {
+		return res, err
+	}
+	after, err := b.check(ctx, r)
+	res.Counters, res.Balance = after.Counters, after.Balance
+	return res, err
+}
+
+// check holds an amount against the counters as they are, and the balance.
+func (b *charging) check(ctx context.Context, r store.Reserve) (store.ReserveResult, error) {
+	res := store.ReserveResult{Counters: make([]store.CounterState, len(r.Limits)), Refused: store.Admitted}
 	for i, l := range r.Limits {
-		n, err := t.at(ctx, l.Counter, micros(r.Now))
+		n, err := b.tally.at(ctx, keyOf(l.Counter), micros(r.Now))
 		if err != nil {
 			return res, err
 		}
-		counts[i] = n
 		res.Counters[i] = store.CounterState{CounterLimit: l, Used: n.used, Reserved: n.reserved}
-		if res.Refused < 0 && l.Limit != store.Unlimited && n.used+n.reserved+r.Amount > l.Limit {
+		if res.Refused == store.Admitted && l.Limit != store.Unlimited && n.used+n.reserved+r.Amount > l.Limit {
 			res.Refused = i
 		}
 	}
-	if res.Refused >= 0 {
-		return res, mustBeNew(ctx, c, r.ID)
+	if r.Meter != store.Credits {
+		return res, nil
 	}
-
-	res.Reservation = store.Reservation{ID: r.ID, Subject: r.Subject, Meter: r.Meter, Amount: r.Amount,
-		Status: store.ReservationHeld, ExpiresAt: stored(r.ExpiresAt), CreatedAt: stored(r.Now)}
-	if err := insertReservation(ctx, c, res.Reservation); err != nil {
+	held, err := b.tally.at(ctx, balanceKey(r.Subject), micros(r.Now))
+	if err != nil {
 		return res, err
 	}
-	for i, l := range r.Limits {
-		if slices.Contains(counts[:i], counts[i]) {
-			continue // two limits on one counter count once
-		}
-		if err := hold(ctx, c, counts[i], l.Counter, r); err != nil {
-			return res, err
-		}
+	p, err := b.purses.of(ctx, r.Subject)
+	if err != nil {
+		return res, err
 	}
-	for i, n := range counts {
-		res.Counters[i].Reserved = n.reserved
+	res.Balance = &store.Balance{Amount: p.at(micros(r.Now)), Reserved: held.reserved}
+	if res.Refused == store.Admitted && res.Balance.Available() < r.Amount {
+		res.Refused = store.RefusedByBalance
 	}
 	return res, nil
 }
 
-func insertReservation(ctx context.Context, c Conn, r store.Reservation) error {
-	n, err := exec(ctx, c, reservationInsert, r.ID, r.Subject, r.Meter, r.Amount, string(r.Status),
-		r.Settled, r.Shortfall, micros(r.ExpiresAt), micros(r.CreatedAt), micros(r.EndedAt))
-	if err == nil && n == 0 {
-		return store.ErrConflict
+// consume counts an amount at once. Only one of credits leaves a row of its own,
+// by which it can be refunded.
+func (b *charging) consume(ctx context.Context, r store.Reserve) (store.Reservation, error) {
+	done := store.Reservation{ID: r.ID, Subject: r.Subject, Meter: r.Meter, Amount: r.Amount, Settled: r.Amount,
+		Status: store.ReservationSettled, ExpiresAt: stored(r.Now), CreatedAt: stored(r.Now), EndedAt: stored(r.Now)}
+	counters := countersOfOne(r)
+	for _, k := range counters {
+		b.tally.use(k, r.Amount)
 	}
-	return err
+	if r.Meter != store.Credits {
+		return done, nil
+	}
+	if err := insertLease(ctx, b.conn, lease{Reservation: done, counters: counters}); err != nil {
+		return done, err
+	}
+	p, err := b.purses.of(ctx, r.Subject)
+	if err != nil {
+		return done, err
+	}
+	_, err = b.purses.spend(ctx, p, r.Amount, store.LedgerEntry{ReservationID: r.ID, CreatedAt: r.Now})
+	return done, err
+}
+
+// lease holds an amount until the deadline.
+func (b *charging) lease(ctx context.Context, r store.Reserve) (store.Reservation, error) {
+	l := lease{
+		Reservation: store.Reservation{ID: r.ID, Subject: r.Subject, Meter: r.Meter, Amount: r.Amount,
+			Status: store.ReservationHeld, ExpiresAt: stored(r.ExpiresAt), CreatedAt: stored(r.Now)},
+		counters: countersOfOne(r),
+	}
+	if err := insertLease(ctx, b.conn, l); err != nil {
+		return l.Reservation, err
+	}
+	for _, k := range l.holds() {
+		if _, err := exec(ctx, b.conn, holdInsert, k.subject, k.meter, string(k.period), k.start,
+			micros(l.ExpiresAt), l.ID, l.Amount); err != nil {
+			return l.Reservation, err
+		}
+		b.tally.hold(k, l.Amount, micros(r.Now), micros(r.ExpiresAt))
+	}
+	return l.Reservation, nil
 }
 
 // mustBeNew is ErrConflict when a reservation has the id.
 func mustBeNew(ctx context.Context, c Reader, id string) error {
-	_, err := one(ctx, c, scanReservation, reservationGet, id)
+	_, err := one(ctx, c, scanLease, leaseGet, id)
 	switch {
 	case err == nil:
 		return store.ErrConflict
@@ -115,111 +173,42 @@ func mustBeNew(ctx context.Context, c Reader, id string) error {
 	return err
 }
 
-func scanReservation(r scanner) (v store.Reservation, err error) {
-	err = r.Scan(&v.ID, &v.Subject, &v.Meter, &v.Amount, &v.Status, &v.Settled, &v.Shortfall,
-		timeColumn{&v.ExpiresAt}, timeColumn{&v.CreatedAt}, timeColumn{&v.EndedAt})
-	return v, err
+// countersOfOne returns the counters of one member, each once: two limits on one
+// counter count once.
+func countersOfOne(r store.Reserve) []counterKey {
+	keys := make([]counterKey, 0, len(r.Limits))
+	for _, l := range r.Limits {
+		if k := keyOf(l.Counter); !slices.Contains(keys, k) {
+			keys = append(keys, k)
+		}
+	}
+	return keys
 }
 
-// MeterSettle ends many leases in one transaction. What they used is added up
-// first, so that a counter that many of them share is written once.
-func (q *Queries) MeterSettle(ctx context.Context, batch []store.Settle) ([]store.Reservation, error) {
-	if len(batch) == 0 {
-		return nil, nil
-	}
-	return write(ctx, q, func(c Conn) ([]store.Reservation, error) {
-		used := usage{}
-		ended := make([]store.Reservation, len(batch))
-		for i, s := range batch {
-			var err error
-			if ended[i], err = settle(ctx, c, s, used); err != nil {
-				return nil, err
-			}
+// countersOf returns what a batch decides on, each once, in order.
+func countersOf(batch []store.Reserve) []store.Counter {
+	var counters []store.Counter
+	for _, r := range batch {
+		for _, l := range r.Limits {
+			counters = append(counters, l.Counter)
 		}
-		return ended, used.write(ctx, c)
-	})
+		if r.Meter == store.Credits {
+			counters = append(counters, balanceCounter(r.Subject))
+		}
+	}
+	return inOrder(counters)
 }
 
-// settle ends one lease, or returns it as the first ending left it.
-func settle(ctx context.Context, c Conn, s store.Settle, used usage) (store.Reservation, error) {
-	status, amount := store.ReservationSettled, s.Amount
-	if s.Release {
-		status, amount = store.ReservationReleased, 0
-	}
-	r, err := one(ctx, c, scanReservation, reservationEnd, s.ID, string(status), amount, micros(s.Now))
-	if errors.Is(err, store.ErrNotFound) {
-		return one(ctx, c, scanReservation, reservationGet, s.ID)
-	}
-	if err != nil {
-		return r, err
-	}
-	counters, err := all(ctx, c, scanCounter, holdGet, s.ID)
-	if err != nil {
-		return r, err
-	}
-	for _, k := range counters {
-		used[k] += amount
-	}
-	_, err = exec(ctx, c, holdDelete, s.ID)
-	return r, err
+func inOrder(counters []store.Counter) []store.Counter {
+	slices.SortFunc(counters, func(a, b store.Counter) int { return compareKeys(keyOf(a), keyOf(b)) })
+	return slices.CompactFunc(counters, func(a, b store.Counter) bool { return keyOf(a) == keyOf(b) })
 }
 
-// MeterExtend moves the deadline of a held lease.
-func (q *Queries) MeterExtend(ctx context.Context, id string, now, expiresAt time.Time) (store.Reservation, error) {
-	return write(ctx, q, func(c Conn) (store.Reservation, error) {
-		r, err := one(ctx, c, scanReservation, reservationExtend, id, micros(now), micros(expiresAt))
-		if err == nil {
-			_, err = exec(ctx, c, holdExtend, id, micros(expiresAt))
-			return r, err
-		}
-		if !errors.Is(err, store.ErrNotFound) {
-			return r, err
-		}
-		r, err = one(ctx, c, scanReservation, reservationGet, id)
-		if r.Status == store.ReservationHeld {
-			r.Status = store.ReservationExpired
-		}
-		return r, err
-	})
-}
-
-// MeterPurge deletes leases that no longer matter. Only one that never ended
-// still has holds.
-func (q *Queries) MeterPurge(ctx context.Context, before time.Time, limit int) (int, error) {
-	return write(ctx, q, func(c Conn) (int, error) {
-		gone, err := all(ctx, c, scanEnd, reservationPurge, micros(before), limit)
-		if err != nil {
-			return 0, err
-		}
-		for _, r := range gone {
-			if r.Status != store.ReservationHeld {
-				continue
-			}
-			if _, err := exec(ctx, c, holdDelete, r.ID); err != nil {
-				return 0, err
-			}
-		}
-		return len(gone), nil
-	})
-}
-
-func scanEnd(r scanner) (v store.Reservation, err error) {
-	err = r.Scan(&v.ID, &v.Status)
-	return v, err
-}
-
-// MeterAdd counts units without a limit.
-func (q *Queries) MeterAdd(ctx context.Context, batch []store.UsageAdd) error {
-	used := usage{}
-	for _, a := range batch {
-		for _, k := range a.Counters {
-			used[keyOf(k)] += a.Amount
-		}
-	}
-	if len(used) == 0 {
+func (q *Queries) lockCounters(ctx context.Context, c Conn, counters []store.Counter) error {
+	if q.locks.Counters == nil || len(counters) == 0 {
 		return nil
 	}
-	return q.run.Write(ctx, func(c Conn) error { return used.write(ctx, c) })
+	return q.locks.Counters(ctx, c, counters)
 }
 
 // MeterUsage reads counters as they are at now, in the order given.
@@ -231,7 +220,7 @@ func (q *Queries) MeterUsage(ctx context.Context, counters []store.CounterLimit,
 		t := newTally(c, micros(now))
 		states := make([]store.CounterState, len(counters))
 		for i, l := range counters {
-			n, err := t.at(ctx, l.Counter, micros(now))
+			n, err := t.at(ctx, keyOf(l.Counter), micros(now))
 			if err != nil {
 				return nil, err
 			}

@@ -3,9 +3,7 @@ package sqlstore
 import (
 	"cmp"
 	"context"
-	"maps"
 	"math"
-	"slices"
 
 	"github.com/usermgmt/usermgmt/store"
 )
@@ -28,14 +26,17 @@ func keyOf(c store.Counter) counterKey {
 	return counterKey{c.Subject, c.Meter, c.Window, micros(c.Start)}
 }
 
+// balanceCounter is what leases of credits hold of a balance: a counter without
+// a window.
+func balanceCounter(user string) store.Counter {
+	return store.Counter{Subject: user, Meter: store.Credits}
+}
+
+func balanceKey(user string) counterKey { return keyOf(balanceCounter(user)) }
+
 func compareKeys(a, b counterKey) int {
 	return cmp.Or(cmp.Compare(a.subject, b.subject), cmp.Compare(a.meter, b.meter),
 		cmp.Compare(a.period, b.period), cmp.Compare(a.start, b.start))
-}
-
-func scanCounter(r scanner) (k counterKey, err error) {
-	err = r.Scan(&k.subject, &k.meter, &k.period, &k.start)
-	return k, err
 }
 
 // count is a counter in the present transaction. It is true for every moment
@@ -48,18 +49,18 @@ type count struct {
 // tally knows the counters of one batch: each is read once, and then follows
 // what the members of the batch take.
 type tally struct {
-	conn   Reader
-	from   int64 // the earliest moment that a member decides at
-	counts map[counterKey]*count
+	conn    Reader
+	from    int64 // the earliest moment that a member decides at
+	counts  map[counterKey]*count
+	pending usage // what the batch used and has not written yet
 }
 
 func newTally(c Reader, from int64) *tally {
-	return &tally{conn: c, from: from, counts: map[counterKey]*count{}}
+	return &tally{conn: c, from: from, counts: map[counterKey]*count{}, pending: usage{}}
 }
 
 // at returns a counter as it is at a moment, this batch included.
-func (t *tally) at(ctx context.Context, counter store.Counter, now int64) (*count, error) {
-	k := keyOf(counter)
+func (t *tally) at(ctx context.Context, k counterKey, now int64) (*count, error) {
 	n := t.counts[k]
 	if n != nil && n.from <= now && now < n.until {
 		return n, nil
@@ -78,48 +79,34 @@ func (t *tally) at(ctx context.Context, counter store.Counter, now int64) (*coun
 	return n, nil
 }
 
-// load reads a counter as it is at a moment. What the batch took so far is in
-// the database already.
+// load reads a counter as it is at a moment. What the batch held so far is in
+// the database already, what it used is not.
 func (t *tally) load(ctx context.Context, k counterKey, n *count, at int64) error {
 	_, err := one(ctx, t.conn, func(r scanner) (struct{}, error) {
 		return struct{}{}, r.Scan(&n.used, &n.reserved, &n.until)
 	}, counterGet, k.subject, k.meter, string(k.period), k.start, at)
 	n.from = at
+	n.used += t.pending[k]
 	if n.until == 0 {
 		n.until = math.MaxInt64
 	}
 	return err
 }
 
-// hold counts a lease against one counter.
-func hold(ctx context.Context, c Conn, n *count, counter store.Counter, r store.Reserve) error {
-	ends := micros(r.ExpiresAt)
-	k := keyOf(counter)
-	if _, err := exec(ctx, c, holdInsert, k.subject, k.meter, string(k.period), k.start,
-		ends, r.ID, r.Amount); err != nil {
-		return err
+// use counts units that are written at the end of the batch.
+func (t *tally) use(k counterKey, amount int64) {
+	t.pending[k] += amount
+	if n := t.counts[k]; n != nil {
+		n.used += amount
 	}
-	if ends > micros(r.Now) {
-		n.reserved += r.Amount
-		n.until = min(n.until, ends)
-	}
-	return nil
 }
 
-// usage is units to be added to counters.
-type usage map[counterKey]int64
-
-// write adds the units, in an order that is the same everywhere.
-func (u usage) write(ctx context.Context, c Conn) error {
-	for _, k := range slices.SortedFunc(maps.Keys(u), compareKeys) {
-		if u[k] == 0 {
-			continue
-		}
-		if _, err := exec(ctx, c, usageAdd, k.subject, k.meter, string(k.period), k.start, u[k]); err != nil {
-			return err
-		}
+// hold follows a lease that was written, from now until it ends.
+func (t *tally) hold(k counterKey, amount, now, ends int64) {
+	if n := t.counts[k]; n != nil && ends > now {
+		n.reserved += amount
+		n.until = min(n.until, ends)
 	}
-	return nil
 }
 
 func earliest(batch []store.Reserve) int64 {
@@ -128,23 +115,4 @@ func earliest(batch []store.Reserve) int64 {
 		from = min(from, micros(r.Now))
 	}
 	return from
-}
-
-// countersOf returns the counters of a batch, each once, in order.
-func countersOf(batch []store.Reserve) []store.Counter {
-	var counters []store.Counter
-	for _, r := range batch {
-		for _, l := range r.Limits {
-			counters = append(counters, l.Counter)
-		}
-	}
-	slices.SortFunc(counters, func(a, b store.Counter) int { return compareKeys(keyOf(a), keyOf(b)) })
-	return slices.CompactFunc(counters, func(a, b store.Counter) bool { return keyOf(a) == keyOf(b) })
-}
-
-func (q *Queries) lockCounters(ctx context.Context, c Conn, counters []store.Counter) error {
-	if q.locks.Counters == nil {
-		return nil
-	}
-	return q.locks.Counters(ctx, c, counters)
 }

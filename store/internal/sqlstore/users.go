@@ -9,19 +9,19 @@ import (
 
 const (
 	userFields = `u.id, u.username, u.email, u.email_verified, u.display_name, u.status,
-		u.suspended_reason, u.suspended_until, u.plan_id, u.zone, u.zone_previous, u.zone_from,
+		u.suspended_reason, u.suspended_until, u.plan_id, u.limits, u.zone, u.zone_previous, u.zone_from,
 		u.zone_changed_at, u.mfa_enabled, u.metadata, u.created_at, u.updated_at, u.last_login_at`
 
 	userInsert = `INSERT INTO users (id, username, email, email_verified, display_name, status,
 			suspended_reason, suspended_until, plan_id, zone, zone_previous, zone_from,
-			zone_changed_at, mfa_enabled, metadata, updated_at, last_login_at, created_at)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+			zone_changed_at, mfa_enabled, metadata, updated_at, last_login_at, limits, created_at)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
 		ON CONFLICT DO NOTHING`
 	userGet    = `SELECT ` + userFields + ` FROM users u WHERE u.id = ?1`
 	userUpdate = `UPDATE users SET username = ?2, email = ?3, email_verified = ?4, display_name = ?5,
 			status = ?6, suspended_reason = ?7, suspended_until = ?8, plan_id = ?9, zone = ?10,
 			zone_previous = ?11, zone_from = ?12, zone_changed_at = ?13, mfa_enabled = ?14,
-			metadata = ?15, updated_at = ?16, last_login_at = ?17
+			metadata = ?15, updated_at = ?16, last_login_at = ?17, limits = ?18
 		WHERE id = ?1`
 	userDelete = `DELETE FROM users WHERE id = ?1`
 
@@ -51,8 +51,8 @@ const (
 // userColumns are where userFields are read to.
 func userColumns(u *store.User) []any {
 	return []any{&u.ID, &u.Username, &u.Email, &u.EmailVerified, &u.DisplayName, &u.Status,
-		&u.SuspendedReason, timeColumn{&u.SuspendedUntil}, &u.Plan, &u.Zone.Name, &u.Zone.Previous,
-		timeColumn{&u.Zone.From}, timeColumn{&u.ZoneChangedAt}, &u.MFAEnabled, rawColumn{&u.Metadata},
+		&u.SuspendedReason, timeColumn{&u.SuspendedUntil}, &u.Plan, limitsColumn{&u.Limits}, &u.Zone.Name,
+		&u.Zone.Previous, timeColumn{&u.Zone.From}, timeColumn{&u.ZoneChangedAt}, &u.MFAEnabled, rawColumn{&u.Metadata},
 		timeColumn{&u.CreatedAt}, timeColumn{&u.UpdatedAt}, timeColumn{&u.LastLoginAt}}
 }
 
@@ -66,7 +66,7 @@ func userValues(u store.User) []any {
 	return []any{u.ID, u.Username, u.Email, flag(u.EmailVerified), u.DisplayName, string(u.Status),
 		u.SuspendedReason, micros(u.SuspendedUntil), u.Plan, u.Zone.Name, u.Zone.Previous,
 		micros(u.Zone.From), micros(u.ZoneChangedAt), flag(u.MFAEnabled), string(u.Metadata),
-		micros(u.UpdatedAt), micros(u.LastLoginAt)}
+		micros(u.UpdatedAt), micros(u.LastLoginAt), limitsText(u.Limits)}
 }
 
 // UserInsert adds a user.

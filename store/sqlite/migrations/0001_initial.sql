@@ -16,6 +16,7 @@ CREATE TABLE users (
     suspended_reason TEXT    NOT NULL,
     suspended_until  INTEGER NOT NULL,
     plan_id          TEXT    NOT NULL,
+    limits           TEXT    NOT NULL,
     zone             TEXT    NOT NULL,
     zone_previous    TEXT    NOT NULL,
     zone_from        INTEGER NOT NULL,
@@ -232,38 +233,16 @@ CREATE TABLE plans (
 ) STRICT;
 CREATE INDEX plans_by_created ON plans (created_at, id);
 
--- Limits of one user that stand in for the plan's.
-CREATE TABLE user_limits (
-    user_id    TEXT    NOT NULL,
-    meter      TEXT    NOT NULL,
-    period     TEXT    NOT NULL,
-    units      INTEGER NOT NULL,
-    reason     TEXT    NOT NULL,
-    set_by     TEXT    NOT NULL,
-    expires_at INTEGER NOT NULL,
-    created_at INTEGER NOT NULL,
-    PRIMARY KEY (user_id, meter, period)
-) STRICT, WITHOUT ROWID;
-
 CREATE TABLE usage (
     subject    TEXT    NOT NULL,
     meter      TEXT    NOT NULL,
     period     TEXT    NOT NULL,
     started_at INTEGER NOT NULL,
-    used       INTEGER NOT NULL,
+    used       INTEGER NOT NULL, -- what limits are held against
+    counted    INTEGER NOT NULL, -- the same, but that resets do not take from it
     PRIMARY KEY (subject, meter, period, started_at)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX usage_by_start ON usage (started_at);
-
-CREATE TABLE usage_history (
-    subject    TEXT    NOT NULL,
-    meter      TEXT    NOT NULL,
-    period     TEXT    NOT NULL,
-    started_at INTEGER NOT NULL,
-    ended_at   INTEGER NOT NULL,
-    used       INTEGER NOT NULL,
-    PRIMARY KEY (subject, meter, period, started_at)
-) STRICT, WITHOUT ROWID;
 
 CREATE TABLE reservations (
     id         TEXT    NOT NULL PRIMARY KEY,
@@ -273,15 +252,17 @@ CREATE TABLE reservations (
     status     TEXT    NOT NULL,
     settled    INTEGER NOT NULL,
     shortfall  INTEGER NOT NULL,
+    refunded   INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
-    ended_at   INTEGER NOT NULL
+    ended_at   INTEGER NOT NULL,
+    counters   TEXT    NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX reservations_by_created ON reservations (created_at);
 
--- One row for each counter that a lease counts against. The key answers "how
--- much is held at this moment" from a range: what is past its deadline is
--- outside of it.
+-- One row for each counter that a lease counts against, and one with an empty
+-- period for the balance. The key answers "how much is held at this moment"
+-- from a range: what is past its deadline is outside of it.
 CREATE TABLE holds (
     subject        TEXT    NOT NULL,
     meter          TEXT    NOT NULL,
@@ -292,8 +273,8 @@ CREATE TABLE holds (
     amount         INTEGER NOT NULL,
     PRIMARY KEY (subject, meter, period, started_at, expires_at, reservation_id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX holds_by_reservation ON holds (reservation_id);
 
+-- Rows are only added; of a grant, remaining follows what is taken from it.
 CREATE TABLE ledger_entries (
     id              TEXT    NOT NULL PRIMARY KEY,
     user_id         TEXT    NOT NULL,
@@ -303,37 +284,42 @@ CREATE TABLE ledger_entries (
     shortfall       INTEGER NOT NULL,
     source          TEXT    NOT NULL,
     priority        INTEGER NOT NULL,
-    remaining       INTEGER NOT NULL,
+    remaining       INTEGER NOT NULL CHECK (remaining >= 0),
     expires_at      INTEGER NOT NULL,
     grant_id        TEXT    NOT NULL,
     reservation_id  TEXT    NOT NULL,
     outcome         TEXT    NOT NULL,
     reason          TEXT    NOT NULL,
-    actor           TEXT    NOT NULL,
     idempotency_key TEXT    NOT NULL,
     created_at      INTEGER NOT NULL,
-    UNIQUE (user_id, idempotency_key)
+    -- When what is left of a grant goes: the largest integer for never.
+    ends_at         INTEGER NOT NULL GENERATED ALWAYS AS (
+        CASE WHEN expires_at = 0 THEN 9223372036854775807 ELSE expires_at END
+    ) VIRTUAL
 ) STRICT;
-CREATE INDEX ledger_entries_by_user   ON ledger_entries (user_id, created_at, id);
-CREATE INDEX ledger_entries_to_spend  ON ledger_entries (user_id, priority, expires_at) WHERE remaining > 0;
-CREATE INDEX ledger_entries_to_expire ON ledger_entries (expires_at) WHERE remaining > 0 AND expires_at > 0;
+CREATE INDEX ledger_entries_by_user        ON ledger_entries (user_id, created_at, id);
+CREATE INDEX ledger_entries_to_spend       ON ledger_entries (user_id, priority, ends_at, created_at, id) WHERE remaining > 0;
+CREATE INDEX ledger_entries_to_expire      ON ledger_entries (expires_at, id) WHERE remaining > 0 AND expires_at > 0;
+CREATE INDEX ledger_entries_by_reservation ON ledger_entries (reservation_id, id) WHERE reservation_id <> '';
+CREATE UNIQUE INDEX ledger_entries_by_key  ON ledger_entries (user_id, idempotency_key) WHERE idempotency_key <> '';
 
+-- The sum of a user's ledger.
 CREATE TABLE balances (
     user_id    TEXT    NOT NULL PRIMARY KEY,
     amount     INTEGER NOT NULL CHECK (amount >= 0),
     updated_at INTEGER NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE idempotency_records (
-    subject      TEXT    NOT NULL,
-    key          TEXT    NOT NULL,
-    request_hash BLOB    NOT NULL,
-    status       INTEGER NOT NULL,
-    answer       BLOB    NOT NULL,
-    created_at   INTEGER NOT NULL,
-    expires_at   INTEGER NOT NULL,
-    PRIMARY KEY (subject, key)
-) STRICT;
+    caller     TEXT    NOT NULL,
+    route      TEXT    NOT NULL,
+    key        TEXT    NOT NULL,
+    body_hash  BLOB    NOT NULL,
+    outcome    BLOB    NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (caller, route, key)
+) STRICT, WITHOUT ROWID;
 CREATE INDEX idempotency_records_by_expiry ON idempotency_records (expires_at);
 
 -- Message logs ---------------------------------------------------------------

@@ -1,0 +1,90 @@
+package sqlstore
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/usermgmt/usermgmt/store"
+)
+
+const (
+	usageAdd = `INSERT INTO usage (subject, meter, period, started_at, used, counted)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?5)
+		ON CONFLICT (subject, meter, period, started_at)
+		DO UPDATE SET used = usage.used + excluded.used, counted = usage.counted + excluded.counted`
+	usageGiveBack = `UPDATE usage SET
+			used    = CASE WHEN used    > ?5 THEN used    - ?5 ELSE 0 END,
+			counted = CASE WHEN counted > ?5 THEN counted - ?5 ELSE 0 END
+		WHERE subject = ?1 AND meter = ?2 AND period = ?3 AND started_at = ?4`
+	usageReset = `UPDATE usage SET used = 0
+		WHERE subject = ?1 AND meter = ?2 AND period = ?3 AND started_at = ?4`
+	usageHistory = `SELECT meter, started_at, counted FROM usage
+		WHERE subject = ?1 AND meter = ?2 AND period = 'day' AND started_at >= ?3 AND started_at < ?4 AND counted > 0
+		ORDER BY started_at`
+	usagePurge = `DELETE FROM usage WHERE (subject, meter, period, started_at) IN (
+		SELECT subject, meter, period, started_at FROM usage WHERE started_at < ?1 ORDER BY started_at LIMIT ?2)`
+)
+
+// usage is units to be added to counters.
+type usage map[counterKey]int64
+
+// write adds the units, in an order that is the same everywhere.
+func (u usage) write(ctx context.Context, c Conn) error {
+	for _, k := range slices.SortedFunc(maps.Keys(u), compareKeys) {
+		if u[k] == 0 {
+			continue
+		}
+		if _, err := exec(ctx, c, usageAdd, k.subject, k.meter, string(k.period), k.start, u[k]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// MeterAdd counts units without a limit.
+func (q *Queries) MeterAdd(ctx context.Context, batch []store.UsageAdd) error {
+	used := usage{}
+	for _, a := range batch {
+		for _, k := range a.Counters {
+			used[keyOf(k)] += a.Amount
+		}
+	}
+	if len(used) == 0 {
+		return nil
+	}
+	return q.run.Write(ctx, func(c Conn) error { return used.write(ctx, c) })
+}
+
+// MeterReset sets counters to 0.
+func (q *Queries) MeterReset(ctx context.Context, counters []store.Counter) error {
+	if len(counters) == 0 {
+		return nil
+	}
+	return q.run.Write(ctx, func(c Conn) error {
+		for _, counter := range inOrder(slices.Clone(counters)) {
+			k := keyOf(counter)
+			if _, err := exec(ctx, c, usageReset, k.subject, k.meter, string(k.period), k.start); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// UsageHistory returns what was counted of a meter on each day.
+func (q *Queries) UsageHistory(ctx context.Context, subject, meter string, from, until time.Time) ([]store.UsagePoint, error) {
+	return read(ctx, q, func(c Reader) ([]store.UsagePoint, error) {
+		return all(ctx, c, func(r scanner) (p store.UsagePoint, err error) {
+			err = r.Scan(&p.Meter, timeColumn{&p.Date}, &p.Used)
+			return p, err
+		}, usageHistory, subject, meter, micros(from), micros(until))
+	})
+}
+
+// UsagePurge deletes counters of windows that started before a date.
+func (q *Queries) UsagePurge(ctx context.Context, before time.Time, limit int) (int, error) {
+	n, err := q.change(ctx, usagePurge, micros(before), limit)
+	return int(n), err
+}
