@@ -1,108 +1,187 @@
-// Package tasks is the upkeep that a host starts: a runner and the tasks that
-// come built in. Nothing that answers depend on is done here: without a runner
-// nothing is lost and no limit is wrong, old rows just stay longer.
 package tasks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"runtime/debug"
 	"sync"
 	"time"
+
+	"github.com/usermgmt/usermgmt/internal/change"
+	"github.com/usermgmt/usermgmt/internal/ids"
+	"github.com/usermgmt/usermgmt/store"
 )
 
-// Task is one piece of upkeep. Run must be safe to repeat and to break off: it
-// works in small steps and returns when its context ends.
-type Task struct {
-	Name  string        // such as "sessions.purge"; unique within a runner
-	Every time.Duration // the pause between two runs; at least a second
-	Run   func(ctx context.Context) error
-}
+// longestNap is how long the runner sleeps at most, so that it notices when the
+// clock was set or the machine slept.
+const longestNap = time.Minute
 
 // Config is what a Runner needs.
 type Config struct {
 	Tasks  []Task
-	Logger *slog.Logger // nil discards
+	Store  store.Store      // where shared tasks are claimed; nil when there are none
+	Owner  string           // names this instance in the store; empty means a random name
+	Lease  time.Duration    // how long after an instance died another takes over; 0 means a minute
+	Clock  func() time.Time // nil means time.Now
+	Logger *slog.Logger     // nil discards
 }
 
 // Runner runs tasks, each on its own schedule and never twice at once. A task
 // that fails or panics is logged and runs again at its next time; the others go
-// on.
+// on. Its methods may be called by any number of goroutines.
 type Runner struct {
-	tasks  []Task
-	busy   map[string]*sync.Mutex
-	logger *slog.Logger
+	cfg  Config
+	jobs []*job // in the order of Config.Tasks
+
+	life    context.Context // ends when Close begins
+	end     context.CancelFunc
+	mu      sync.Mutex     // orders calls and Close
+	running sync.WaitGroup // calls of Run and RunOnce
 }
 
 // New makes a runner. It reports every wrong task at once.
 func New(cfg Config) (*Runner, error) {
-	r := &Runner{tasks: cfg.Tasks, busy: make(map[string]*sync.Mutex), logger: cfg.Logger}
-	if r.logger == nil {
-		r.logger = slog.New(slog.DiscardHandler)
+	cfg.Owner = cmp.Or(cfg.Owner, ids.New("ins_"))
+	cfg.Lease = cmp.Or(cfg.Lease, time.Minute)
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
 	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	r := &Runner{cfg: cfg}
+	r.life, r.end = context.WithCancel(context.Background())
 	var errs []error
 	for _, t := range cfg.Tasks {
-		if t.Name == "" || t.Run == nil || t.Every < time.Second {
-			errs = append(errs, fmt.Errorf("tasks: task %q needs a name, a function and a pause of at least 1 s", t.Name))
-		}
-		if r.busy[t.Name] != nil {
+		t = t.withDefaults()
+		errs = append(errs, t.validate())
+		if r.find(t.Name) != nil {
 			errs = append(errs, fmt.Errorf("tasks: two tasks are named %q", t.Name))
 		}
-		r.busy[t.Name] = new(sync.Mutex)
+		if t.Shared && cfg.Store == nil {
+			errs = append(errs, fmt.Errorf("tasks: task %q is shared, which needs a store", t.Name))
+		}
+		r.jobs = append(r.jobs, newJob(t))
 	}
 	return r, errors.Join(errs...)
 }
 
-// Run runs every task until ctx ends, waits for those under way and returns
-// nil. The first runs are spread over the first pause, at most ten seconds, so
-// that instances started together do not work together.
+func (r *Runner) find(name string) *job {
+	for _, j := range r.jobs {
+		if j.Name == name {
+			return j
+		}
+	}
+	return nil
+}
+
+// Run runs every task at its times until ctx ends or Close is called, waits for
+// those under way, whose contexts end then, and returns nil. After Close it is
+// ErrClosed. A task that was due while nobody ran it runs at once.
 func (r *Runner) Run(ctx context.Context) error {
+	ctx, leave, err := r.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	var group sync.WaitGroup
-	for _, t := range r.tasks {
-		group.Go(func() { r.loop(ctx, t) })
+	for _, j := range r.jobs {
+		group.Go(func() { r.follow(ctx, j) })
 	}
 	group.Wait()
 	return nil
 }
 
-func (r *Runner) loop(ctx context.Context, t Task) {
-	pause := time.NewTimer(rand.N(min(t.Every, 10*time.Second)))
-	defer pause.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-pause.C:
-		}
-		if err := r.runOnce(ctx, t); err != nil && ctx.Err() == nil {
-			r.logger.Error("a task failed; it runs again at its next time", "task", t.Name, "error", err)
-		}
-		pause.Reset(t.Every)
-	}
-}
-
-// RunOnce runs one task now and returns its error. It waits for a run that is
-// under way.
+// RunOnce runs one task now, beside its times, and returns its error. It waits
+// for a run that is under way here. One that is under way on another instance is
+// ErrConflict, an unknown name is ErrNotFound, and after Close it is ErrClosed.
 func (r *Runner) RunOnce(ctx context.Context, name string) error {
-	for _, t := range r.tasks {
-		if t.Name == name {
-			return r.runOnce(ctx, t)
-		}
+	if err := change.OutsideHook(ctx); err != nil {
+		return err
 	}
-	return fmt.Errorf("tasks: there is no task %q", name)
+	j := r.find(name)
+	if j == nil {
+		return store.Errorf(store.ErrNotFound, "There is no such task.")
+	}
+	ctx, leave, err := r.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	_, err = r.run(ctx, j, r.cfg.Clock().UTC().Truncate(time.Microsecond))
+	return err
 }
 
-func (r *Runner) runOnce(ctx context.Context, t Task) (err error) {
-	busy := r.busy[t.Name]
-	busy.Lock()
-	defer busy.Unlock()
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("tasks: %s panicked: %v\n%s", t.Name, p, debug.Stack())
+// Close ends the contexts of all runs and waits for them. Twice is once.
+func (r *Runner) Close() {
+	r.mu.Lock()
+	r.end()
+	r.mu.Unlock()
+	r.running.Wait()
+}
+
+// enter lets a call in, whose context ends with Close.
+func (r *Runner) enter(ctx context.Context) (context.Context, func(), error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.life.Err() != nil {
+		return nil, nil, store.ErrClosed
+	}
+	r.running.Add(1)
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(r.life, cancel)
+	return ctx, func() {
+		stop()
+		cancel()
+		r.running.Done()
+	}, nil
+}
+
+// follow runs one task at its times.
+func (r *Runner) follow(ctx context.Context, j *job) {
+	var due, seen time.Time // the latest time, and the latest that was seen to
+	var at time.Time        // when this instance turns to due
+	for ctx.Err() == nil {
+		now := r.cfg.Clock()
+		if latest := j.due(now); !latest.Equal(due) {
+			due, at = latest, now.Add(j.delay())
 		}
-	}()
-	return t.Run(ctx)
+		wake := at
+		if due.Equal(seen) {
+			wake = j.next(now)
+		} else if !now.Before(at) {
+			if at = r.attempt(ctx, j, due); at.IsZero() {
+				seen = due
+			}
+			continue
+		}
+		j.planned(wake)
+		sleep(ctx, min(wake.Sub(now), longestNap))
+	}
+	j.planned(time.Time{})
+}
+
+// attempt sees to one time of a task, and returns when to try again: zero when
+// there is no need.
+func (r *Runner) attempt(ctx context.Context, j *job, due time.Time) time.Time {
+	wait, err := r.run(ctx, j, due)
+	if err != nil && !errors.Is(err, errUnderWay) && ctx.Err() == nil {
+		r.cfg.Logger.Error("a task failed", "task", j.Name, "due", due, "error", err)
+	}
+	if wait == 0 {
+		return time.Time{}
+	}
+	return r.cfg.Clock().Add(wait + rand.N(wait/10+1)) // not all instances at once
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	nap := time.NewTimer(d)
+	defer nap.Stop()
+	select {
+	case <-nap.C:
+	case <-ctx.Done():
+	}
 }

@@ -10,10 +10,33 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/usermgmt/usermgmt/store"
 	"github.com/usermgmt/usermgmt/tasks"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// newRunner makes a runner of tasks.
+func newRunner(t *testing.T, cfg tasks.Config) *tasks.Runner {
+	t.Helper()
+	r, err := tasks.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// runFor runs a new runner for so long.
+func runFor(t *testing.T, d time.Duration, cfg tasks.Config) *tasks.Runner {
+	t.Helper()
+	r := newRunner(t, cfg)
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	defer cancel()
+	if err := r.Run(ctx); err != nil {
+		t.Errorf("Run after the context ended: %v; want nil", err)
+	}
+	return r
+}
 
 func TestRunnerRunsEachTaskOnItsScheduleUntilTheContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -89,14 +112,24 @@ func TestRunnerNeverRunsATaskTwiceAtOnce(t *testing.T) {
 func TestNewReportsEveryWrongTask(t *testing.T) {
 	t.Parallel()
 	run := func(context.Context) error { return nil }
+	once := func(context.Context, store.Queries) error { return nil }
 	_, err := tasks.New(tasks.Config{Tasks: []tasks.Task{
 		{Name: "twice", Every: time.Minute, Run: run},
 		{Name: "twice", Every: time.Minute, Run: run},
 		{Name: "too often", Every: time.Millisecond, Run: run},
+		{Name: "too seldom", Every: 31 * 24 * time.Hour, Run: run},
+		{Name: "no work", Every: time.Minute},
+		{Name: "never", Run: run},
+		{Name: "both", Every: time.Minute, DailyAt: &tasks.TimeOfDay{}, Run: run},
+		{Name: "no hour", DailyAt: &tasks.TimeOfDay{Hour: 24}, Run: run},
+		{Name: "no limit", Every: time.Minute, Timeout: -1, Run: run},
+		{Name: "no store", Every: time.Minute, Shared: true, Run: run},
+		{Name: "no store either", Every: time.Minute, Once: once},
+		{Name: "fine", DailyAt: &tasks.TimeOfDay{Hour: 23, Minute: 59}, Run: run},
 	}})
 	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok || len(joined.Unwrap()) != 2 {
-		t.Errorf("New: %v; want two errors", err)
+	if !ok || len(joined.Unwrap()) != 10 {
+		t.Errorf("New: %v; want ten errors", err)
 	}
 }
 
@@ -106,7 +139,118 @@ func TestRunOnceNamesAnUnknownTask(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.RunOnce(t.Context(), "nothing"); err == nil {
-		t.Error("RunOnce of an unknown task: no error")
+	if err := r.RunOnce(t.Context(), "nothing"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("RunOnce of an unknown task: %v", err)
 	}
+}
+
+func TestATaskThatTakesTooLongIsEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := runFor(t, 15*time.Minute, tasks.Config{Tasks: []tasks.Task{{
+			Name: "hangs", Every: 10 * time.Minute, Timeout: time.Minute, Jitter: -1,
+			Run: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
+		}}})
+		s := r.Stats()[0]
+		if s.Runs != 2 || s.Failures != 2 || s.LastDuration != time.Minute || !errors.Is(s.LastError, context.DeadlineExceeded) {
+			t.Errorf("stats are %+v; want two failures after a minute each", s)
+		}
+		if err := r.Check(t.Context()); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Check: %v", err)
+		}
+	})
+}
+
+func TestStatsSayWhatHappenedAndWhatComes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fault := errors.New("no")
+		var mended atomic.Bool
+		r := newRunner(t, tasks.Config{Tasks: []tasks.Task{{
+			Name: "work", Every: 10 * time.Minute, Jitter: -1,
+			Run: func(context.Context) error {
+				time.Sleep(2 * time.Minute) // simulated
+				if mended.Load() {
+					return nil
+				}
+				return fault
+			},
+		}}})
+		began := time.Now()
+		ran := make(chan error)
+		go func() { ran <- r.Run(t.Context()) }()
+
+		time.Sleep(time.Minute)
+		if s := r.Stats()[0]; !s.Running || !s.LastStart.Equal(began) || s.Runs != 0 {
+			t.Errorf("in the first run the stats are %+v", s)
+		}
+		time.Sleep(2 * time.Minute)
+		if s := r.Stats()[0]; s.Running || s.Runs != 1 || s.Failures != 1 || s.LastError != fault || !s.Next.Equal(began.Add(10*time.Minute)) {
+			t.Errorf("after the first run the stats are %+v", s)
+		}
+		mended.Store(true)
+		time.Sleep(10 * time.Minute)
+		if s := r.Stats()[0]; s.Runs != 2 || s.Failures != 1 || s.LastError != nil || s.LastDuration != 2*time.Minute {
+			t.Errorf("after the second run the stats are %+v", s)
+		}
+		if err := r.Check(t.Context()); err != nil {
+			t.Errorf("Check: %v", err)
+		}
+		r.Close()
+		if err := <-ran; err != nil {
+			t.Errorf("Run after Close: %v", err)
+		}
+		if err := r.Run(t.Context()); !errors.Is(err, store.ErrClosed) {
+			t.Errorf("Run of a closed runner: %v", err)
+		}
+		if err := r.RunOnce(t.Context(), "work"); !errors.Is(err, store.ErrClosed) {
+			t.Errorf("RunOnce of a closed runner: %v", err)
+		}
+	})
+}
+
+func TestCloseEndsWhatIsUnderWayAndWaits(t *testing.T) {
+	t.Parallel()
+	started := make(chan struct{})
+	ended := false
+	r := newRunner(t, tasks.Config{Tasks: []tasks.Task{{Name: "work", Every: time.Hour, Run: func(ctx context.Context) error {
+		close(started)
+		<-ctx.Done()
+		ended = true
+		return ctx.Err()
+	}}}})
+	ran := make(chan error, 1)
+	go func() { ran <- r.RunOnce(t.Context(), "work") }()
+	<-started
+	r.Close()
+	if !ended {
+		t.Error("Close returned while a run was under way")
+	}
+	if err := <-ran; !errors.Is(err, context.Canceled) {
+		t.Errorf("RunOnce: %v", err)
+	}
+	if s := r.Stats()[0]; s.Failures != 0 || s.Running {
+		t.Errorf("stats are %+v; a run that was broken off has not failed", s)
+	}
+}
+
+// A clock that is set forward or back is noticed within a minute, and no task
+// waits for the time that it showed before.
+func TestClocksAreSet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var off atomic.Int64
+		runs := 0
+		go func() {
+			time.Sleep(2 * time.Hour)
+			off.Store(int64(365 * 24 * time.Hour))
+			time.Sleep(2 * time.Hour)
+			off.Store(-int64(365 * 24 * time.Hour))
+		}()
+		runFor(t, 6*time.Hour+30*time.Minute, tasks.Config{
+			Clock: func() time.Time { return time.Now().Add(time.Duration(off.Load())) },
+			Tasks: []tasks.Task{{Name: "hourly", Every: time.Hour, Jitter: -1,
+				Run: func(context.Context) error { runs++; return nil }}},
+		})
+		if runs < 7 || runs > 9 {
+			t.Errorf("%d runs in six hours and a half; want one an hour, and one more each time that the clock was set", runs)
+		}
+	})
 }

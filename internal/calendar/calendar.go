@@ -20,7 +20,7 @@ func Day(t time.Time, loc *time.Location) time.Time {
 }
 
 // Opens returns the first instant, in UTC, at which clocks in loc show a day or
-// a later one.
+// a later one. A day that is written with a time of day means that time of it.
 func Opens(day time.Time, loc *time.Location) time.Time {
 	// No zone is as far from UTC as this, so clocks show an earlier day.
 	t := day.Add(-26 * time.Hour).In(loc)

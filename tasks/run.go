@@ -1,0 +1,178 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/usermgmt/usermgmt/store"
+)
+
+const (
+	// finishTimeout bounds what is written after a run, whose own context may
+	// have ended.
+	finishTimeout = 5 * time.Second
+
+	maxDetail = 500 // bytes of an error that are kept
+)
+
+var (
+	errUnderWay = store.Errorf(store.ErrConflict, "The task is under way on another instance.")
+	errLost     = errors.New("tasks: the lease was lost, so another instance may run the task")
+)
+
+// run runs a task for one of its times, when its turn has come. The wait is 0
+// when that time is seen to, here or elsewhere; else it is how long to wait
+// before it is tried again.
+func (r *Runner) run(ctx context.Context, j *job, due time.Time) (wait time.Duration, err error) {
+	if err := j.enter(ctx); err != nil {
+		return 0, err
+	}
+	defer j.leave()
+	if !j.Shared {
+		return 0, r.execute(ctx, j, nil)
+	}
+	now := r.cfg.Clock()
+	run, taken, err := r.cfg.Store.TaskClaim(ctx, store.TaskClaim{
+		Task: j.Name, ScheduledAt: due, Owner: r.cfg.Owner, Now: now, LeaseUntil: now.Add(r.cfg.Lease)})
+	switch {
+	case errors.Is(err, store.ErrUnsupported):
+		return 0, r.execute(ctx, j, nil) // a store without runs serves one instance
+	case err != nil:
+		j.failed(err)
+		return r.cfg.Lease, fmt.Errorf("tasks: %s cannot be claimed: %w", j.Name, err)
+	case taken:
+		return r.runClaimed(ctx, j, run)
+	case run.FinishedAt.IsZero():
+		return max(min(run.LeaseUntil.Sub(now), r.cfg.Lease), leastPause), errUnderWay
+	}
+	j.seen(run)
+	return 0, nil
+}
+
+// runClaimed runs a task under its lease and writes down how it ended.
+func (r *Runner) runClaimed(ctx context.Context, j *job, run store.TaskRun) (wait time.Duration, err error) {
+	held, letGo := r.keep(ctx, run)
+	err = r.execute(held, j, &run)
+	if errors.Is(context.Cause(held), errLost) && !errors.Is(err, errLost) {
+		err = errors.Join(errLost, err)
+	}
+	letGo()
+
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
+	defer cancel()
+	switch {
+	case errors.Is(err, errLost):
+		return r.cfg.Lease, err
+	case err != nil && ctx.Err() != nil:
+		// Broken off by a clean stop: another instance need not wait.
+		_, giveErr := r.cfg.Store.TaskRenew(last, run.Task, run.ScheduledAt, run.Fence, r.cfg.Clock())
+		return r.cfg.Lease, errors.Join(err, giveErr)
+	case err == nil && j.Once != nil:
+		return 0, nil // it was finished with what it wrote
+	}
+	finished, finishErr := r.cfg.Store.TaskFinish(last, r.ended(run, err))
+	switch {
+	case finishErr != nil:
+		j.failed(finishErr)
+		return r.cfg.Lease, errors.Join(err, finishErr)
+	case !finished:
+		return r.cfg.Lease, errors.Join(errLost, err)
+	}
+	return 0, err
+}
+
+// keep renews the lease of a run until letGo is called. The context that it
+// returns ends when the lease is lost: when another instance has taken the run
+// over, or when the store cannot be asked until it may have.
+func (r *Runner) keep(ctx context.Context, run store.TaskRun) (held context.Context, letGo func()) {
+	held, cancel := context.WithCancelCause(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		renewal := time.NewTicker(r.cfg.Lease / 3)
+		defer renewal.Stop()
+		for until := run.LeaseUntil; ; {
+			select {
+			case <-held.Done():
+				return
+			case <-renewal.C:
+			}
+			later := r.cfg.Clock().Add(r.cfg.Lease)
+			ok, err := r.cfg.Store.TaskRenew(held, run.Task, run.ScheduledAt, run.Fence, later)
+			switch {
+			case ok:
+				until = later
+			case err == nil || !r.cfg.Clock().Before(until):
+				cancel(errLost)
+				return
+			}
+		}
+	}()
+	return held, func() {
+		cancel(nil)
+		<-done
+	}
+}
+
+// execute does the work of a task within its time, and notes how it ended. The
+// run is nil for what is not claimed.
+func (r *Runner) execute(ctx context.Context, j *job, run *store.TaskRun) error {
+	limited, cancel := context.WithTimeout(ctx, j.Timeout)
+	defer cancel()
+	began := r.cfg.Clock()
+	j.began(began)
+	err := contained(j.Name, func() error {
+		if j.Once == nil {
+			return j.Run(limited)
+		}
+		return r.once(limited, j.Once, run)
+	})
+	if err != nil && ctx.Err() == nil && limited.Err() != nil {
+		err = fmt.Errorf("tasks: %s took longer than its limit of %v: %w", j.Name, j.Timeout, err)
+	}
+	if err != nil && ctx.Err() != nil {
+		j.brokenOff() // by a stop or a lost lease, which is no fault of the task
+	} else {
+		j.ended(r.cfg.Clock().Sub(began), err)
+	}
+	return err
+}
+
+// once does work in the transaction that marks its run as done.
+func (r *Runner) once(ctx context.Context, work func(context.Context, store.Queries) error, run *store.TaskRun) error {
+	return r.cfg.Store.InTx(ctx, func(ctx context.Context, q store.Queries) error {
+		if err := work(ctx, q); err != nil || run == nil {
+			return err
+		}
+		finished, err := q.TaskFinish(ctx, r.ended(*run, nil))
+		if err == nil && !finished {
+			err = errLost
+		}
+		return err
+	})
+}
+
+// ended is a run as it is written down after it ended.
+func (r *Runner) ended(run store.TaskRun, err error) store.TaskRun {
+	run.FinishedAt, run.Status = r.cfg.Clock(), store.TaskDone
+	if err != nil {
+		run.Status = store.TaskFailed
+		line, _, _ := strings.Cut(err.Error(), "\n") // without the stack of a panic
+		run.Detail = strings.ToValidUTF8(line[:min(len(line), maxDetail)], "")
+	}
+	return run
+}
+
+// contained turns a panic into an error.
+func contained(name string, work func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("tasks: %s panicked: %v\n%s", name, p, debug.Stack())
+		}
+	}()
+	return work()
+}
