@@ -26,31 +26,14 @@ const (
 // stays good: a scope or a meter that the host dropped since, or an expiry that
 // has passed, does not stop a change of name.
 func (k *Keys) validate(key *store.APIKey, before store.APIKey, limits []store.Limit) error {
-	var errs []store.FieldError
-	fault := func(field, rule, message string) {
-		errs = append(errs, store.FieldError{Field: field, Rule: rule, Message: message})
-	}
-	if n := utf8.RuneCountInString(key.Name); n < 1 || n > maxKeyName || !printable(key.Name) {
-		fault("name", "length", "The name must have 1 to 100 printable characters.")
-	}
-	key.Scopes = slices.Compact(slices.Sorted(slices.Values(key.Scopes)))
-	unknown := func(scope string) bool {
-		return !slices.Contains(k.scopes, scope) && !slices.Contains(before.Scopes, scope)
-	}
-	if slices.ContainsFunc(key.Scopes, unknown) {
-		fault("scopes", "unknown", "There is a scope that does not exist. These do: "+strings.Join(k.scopes, ", ")+".")
-	}
-	key.ExpiresAt = key.ExpiresAt.UTC().Truncate(time.Microsecond)
-	if !key.ExpiresAt.IsZero() && !key.ExpiresAt.Equal(before.ExpiresAt) && !key.ExpiresAt.After(k.cfg.Clock()) {
-		fault("expires_at", "future", "The time must be in the future.")
-	}
-	prefixes, ok := canonicalPrefixes(key.AllowedIPs)
-	if key.AllowedIPs = prefixes; !ok {
-		fault("allowed_ips", "format", "There must be at most 100 entries, each an address or a CIDR prefix.")
-	}
+	var f keyFaults
+	f.checkName(key.Name)
+	f.checkScopes(&key.Scopes, before.Scopes, k.scopes)
+	f.checkExpiry(&key.ExpiresAt, before.ExpiresAt, k.cfg.Clock())
+	f.checkAddresses(&key.AllowedIPs)
 	if key.RateLimit != "" {
 		if _, err := ratelimit.ParseRate(key.RateLimit); err != nil {
-			fault("rate_limit", "format", `The rate must look like "20/s,burst=40".`)
+			f.add("rate_limit", "format", `The rate must look like "20/s,burst=40".`)
 		}
 	}
 	declared := func(meter string) bool {
@@ -58,14 +41,56 @@ func (k *Keys) validate(key *store.APIKey, before store.APIKey, limits []store.L
 		return k.cfg.Meters == nil || slices.Contains(k.cfg.Meters, meter) || slices.ContainsFunc(before.Limits, stored)
 	}
 	if max(len(limits), len(key.Limits)) > maxKeyLimits {
-		fault("limits", "max_items", "There are more than 64 limits.")
+		f.add("limits", "max_items", "There are more than 64 limits.")
 	} else {
-		errs = append(errs, limitFaults(limits, declared)...)
+		f = append(f, limitFaults(limits, declared)...)
 	}
-	if len(errs) > 0 {
-		return &store.Error{Code: store.ErrValidation, Detail: "The key has a member that is not valid.", Fields: errs}
+	return f.err()
+}
+
+// keyFaults are what is wrong with the fields of a key.
+type keyFaults []store.FieldError
+
+func (f *keyFaults) add(field, rule, message string) {
+	*f = append(*f, store.FieldError{Field: field, Rule: rule, Message: message})
+}
+
+func (f *keyFaults) checkName(name string) {
+	if n := utf8.RuneCountInString(name); n < 1 || n > maxKeyName || !printable(name) {
+		f.add("name", "length", "The name must have 1 to 100 printable characters.")
 	}
-	return nil
+}
+
+// checkScopes sorts scopes, of which each must exist or have been there before.
+func (f *keyFaults) checkScopes(scopes *[]string, before, existing []string) {
+	*scopes = slices.Compact(slices.Sorted(slices.Values(*scopes)))
+	unknown := func(scope string) bool {
+		return !slices.Contains(existing, scope) && !slices.Contains(before, scope)
+	}
+	if slices.ContainsFunc(*scopes, unknown) {
+		f.add("scopes", "unknown", "There is a scope that does not exist. These do: "+strings.Join(existing, ", ")+".")
+	}
+}
+
+func (f *keyFaults) checkExpiry(at *time.Time, before, now time.Time) {
+	*at = at.UTC().Truncate(time.Microsecond)
+	if !at.IsZero() && !at.Equal(before) && !at.After(now) {
+		f.add("expires_at", "future", "The time must be in the future.")
+	}
+}
+
+func (f *keyFaults) checkAddresses(list *[]string) {
+	prefixes, ok := canonicalPrefixes(*list)
+	if *list = prefixes; !ok {
+		f.add("allowed_ips", "format", "There must be at most 100 entries, each an address or a CIDR prefix.")
+	}
+}
+
+func (f keyFaults) err() error {
+	if len(f) == 0 {
+		return nil
+	}
+	return &store.Error{Code: store.ErrValidation, Detail: "The key has a member that is not valid.", Fields: f}
 }
 
 func limitFaults(limits []store.Limit, declared func(meter string) bool) []store.FieldError {

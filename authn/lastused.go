@@ -3,12 +3,14 @@ package authn
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/usermgmt/usermgmt/internal/ids"
 	"github.com/usermgmt/usermgmt/store"
 )
 
@@ -84,13 +86,22 @@ func (u *KeyUses) Flush(ctx context.Context) error {
 	}
 	// In the order of ids, so that two instances never wait for each other.
 	slices.SortFunc(uses, func(a, b store.KeyUse) int { return strings.Compare(a.ID, b.ID) })
-	for len(uses) > 0 {
-		n := min(len(uses), keyUsesChunk)
-		if err := u.store.APIKeyUsed(ctx, uses[:n]); err != nil {
+	// Those of services, svc_, stand behind those of users, key_.
+	services := slices.IndexFunc(uses, func(use store.KeyUse) bool { return strings.HasPrefix(use.ID, ids.ServiceKey) })
+	if services < 0 {
+		services = len(uses)
+	}
+	return errors.Join(u.write(ctx, uses[:services], u.store.APIKeyUsed), u.write(ctx, uses[services:], u.store.ServiceKeyUsed))
+}
+
+// write writes uses in chunks, and keeps what cannot be written.
+func (u *KeyUses) write(ctx context.Context, uses []store.KeyUse, used func(context.Context, []store.KeyUse) error) error {
+	for chunk := range slices.Chunk(uses, keyUsesChunk) {
+		if err := used(ctx, chunk); err != nil {
 			u.keep(uses)
 			return err
 		}
-		uses = uses[n:]
+		uses = uses[len(chunk):]
 	}
 	return nil
 }

@@ -33,6 +33,8 @@ type memData struct {
 	refresh  map[[32]byte]store.RefreshToken
 	keys     map[string]store.APIKeyHash
 	plans    map[string]store.Plan
+	admins   map[string]store.Admin
+	services map[string]store.ServiceKeyHash
 	feed     []string
 }
 
@@ -43,13 +45,15 @@ func newMemStore() *memStore {
 		refresh:  map[[32]byte]store.RefreshToken{},
 		keys:     map[string]store.APIKeyHash{},
 		plans:    map[string]store.Plan{},
+		admins:   map[string]store.Admin{},
+		services: map[string]store.ServiceKeyHash{},
 	}}
 }
 
 func (d memData) clone() memData {
 	return memData{
 		maps.Clone(d.users), maps.Clone(d.sessions), maps.Clone(d.refresh),
-		maps.Clone(d.keys), maps.Clone(d.plans), slices.Clone(d.feed),
+		maps.Clone(d.keys), maps.Clone(d.plans), maps.Clone(d.admins), maps.Clone(d.services), slices.Clone(d.feed),
 	}
 }
 
@@ -346,4 +350,49 @@ func (h *house) advance(d time.Duration) {
 	h.clockMu.Lock()
 	defer h.clockMu.Unlock()
 	h.clock = h.clock.Add(d)
+}
+
+func (m *memStore) SessionWithAdmin(ctx context.Context, id string) (store.Session, store.Admin, error) {
+	s, err := find(m, m.sessions, id)
+	a, errAdmin := find(m, m.admins, s.Subject)
+	if hook := m.looked(ctx); hook != nil {
+		return s, a, hook
+	}
+	return s, a, cmp.Or(err, errAdmin)
+}
+
+func (m *memStore) ServiceKeyInsert(_ context.Context, k store.ServiceKeyHash) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.services[k.ID] = k
+	return nil
+}
+
+func (m *memStore) ServiceKeyGet(_ context.Context, id string) (store.ServiceKey, error) {
+	k, err := find(m, m.services, id)
+	return k.ServiceKey, err
+}
+
+func (m *memStore) ServiceKeyByHash(ctx context.Context, hash [32]byte) (found store.ServiceKey, err error) {
+	m.mu.Lock()
+	err = store.ErrNotFound
+	for _, k := range m.services {
+		if k.Hash == hash {
+			found, err = k.ServiceKey, nil
+		}
+	}
+	m.mu.Unlock()
+	if hook := m.looked(ctx); hook != nil {
+		return found, hook
+	}
+	return found, err
+}
+
+func (m *memStore) ServiceKeyUpdate(_ context.Context, k store.ServiceKey) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	old := m.services[k.ID]
+	old.ServiceKey = k
+	m.services[k.ID] = old
+	return nil
 }

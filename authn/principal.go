@@ -23,6 +23,19 @@ const (
 // Method says by what kind of credential a principal proved itself.
 type Method string
 
+// The permissions of admins. An owner has every one.
+const (
+	PermissionOwner    = "owner"
+	PermissionUsers    = "users" // also deleted users and statistics
+	PermissionStaff    = "staff"
+	PermissionAdmins   = "admins"
+	PermissionPlans    = "plans"
+	PermissionMessages = "messages"
+	PermissionAudit    = "audit"
+	PermissionSettings = "settings" // service keys and the IP allowlist
+	PermissionTasks    = "tasks"    // also backups
+)
+
 // The methods.
 const (
 	MethodToken  Method = "token"   // an access token
@@ -33,18 +46,21 @@ const (
 // anonymous. Principals are shared between concurrent requests: nobody
 // changes one, its slices included.
 type Principal struct {
-	Subject   string         // stable id of the account, such as usr_...
-	Kind      Kind           // which kind of account
-	Username  string         // name to show, never to decide by
-	Plan      string         // id of a user's plan; empty for the other kinds
-	Zone      store.Zone     // what a user's windows are counted in
-	SessionID string         // session of a token; empty for keys
-	KeyID     string         // key that was shown; empty for tokens
-	KeyFamily string         // rotation family of the key: what its limits count under
-	Scopes    []string       // what a key may do; nil with AllScopes
-	AllScopes bool           // whether no scope is missing: true for tokens
-	Limits    []store.Limit  // limits of the key's own
-	Rate      ratelimit.Rate // the key's own rate, else the plan's; zero means the configured one
+	Subject   string     // stable id of the account, such as usr_...
+	Kind      Kind       // which kind of account
+	Username  string     // name to show, never to decide by
+	Plan      string     // id of a user's plan; empty for the other kinds
+	Zone      store.Zone // what a user's windows are counted in
+	SessionID string     // session of a token; empty for keys
+	KeyID     string     // key that was shown; empty for tokens
+	KeyFamily string     // rotation family of the key: what its limits count under
+	Scopes    []string   // what a key may do; nil with AllScopes
+	AllScopes bool       // whether no scope is missing: true for tokens
+
+	Permissions []string // of an admin: what the account may do
+
+	Limits []store.Limit  // limits of the key's own
+	Rate   ratelimit.Rate // the key's own rate, else the plan's; zero means the configured one
 }
 
 // Authenticated reports whether somebody stands behind the request.
@@ -53,6 +69,11 @@ func (p Principal) Authenticated() bool { return p.Subject != "" }
 // HasScope reports whether the credential carries the scope.
 func (p Principal) HasScope(scope string) bool {
 	return p.AllScopes || slices.Contains(p.Scopes, scope)
+}
+
+// HasPermission reports whether an admin has the permission; an owner has all.
+func (p Principal) HasPermission(permission string) bool {
+	return p.Kind == KindAdmin && (slices.Contains(p.Permissions, PermissionOwner) || slices.Contains(p.Permissions, permission))
 }
 
 // Method returns how the principal proved itself, "" for anonymous.

@@ -38,41 +38,72 @@ const (
 // A token that is malformed, unknown or replayed, and one whose session has
 // ended or whose account is suspended or deleted, is ErrInvalidToken.
 func (s *Sessions) Refresh(ctx context.Context, token string, from Origin) (Grant, store.User, error) {
+	var user store.User
+	grant, err := s.refresh(ctx, token, from, func(ctx context.Context, e *exchange, sessionID string) (err error) {
+		e.session, user, err = e.q.SessionWithUser(ctx, sessionID)
+		e.name, e.suspended = user.Username, user.SuspendedAt(e.now)
+		return err
+	})
+	if err != nil {
+		return Grant{}, store.User{}, err
+	}
+	return grant, user, nil
+}
+
+// RefreshAdmin is Refresh for the token of an admin. A user's is ErrInvalidToken
+// here, as an admin's is there, and stays as good as it was.
+func (s *Sessions) RefreshAdmin(ctx context.Context, token string, from Origin) (Grant, store.Admin, error) {
+	var admin store.Admin
+	grant, err := s.refresh(ctx, token, from, func(ctx context.Context, e *exchange, sessionID string) (err error) {
+		e.session, admin, err = e.q.SessionWithAdmin(ctx, sessionID)
+		e.name, e.suspended = admin.Username, admin.Status != store.Active
+		return err
+	})
+	if err != nil {
+		return Grant{}, store.Admin{}, err
+	}
+	return grant, admin, nil
+}
+
+// refresh exchanges a token. look finds the session with its account, which is of
+// one kind: a session of another is ErrNotFound.
+func (s *Sessions) refresh(ctx context.Context, token string, from Origin, look func(ctx context.Context, e *exchange, sessionID string) error) (Grant, error) {
 	if !refreshTokenForm(token) {
-		return Grant{}, store.User{}, invalidToken()
+		return Grant{}, invalidToken()
 	}
 	hash := HashSecret(token)
 	// A look before the transaction: guesses never get to the write lock.
 	if _, err := s.cfg.Store.RefreshTokenGet(ctx, hash); err != nil {
-		return Grant{}, store.User{}, unknownIsInvalid(err)
+		return Grant{}, unknownIsInvalid(err)
 	}
 	var e exchange
 	err := s.cfg.Door.Do(ctx, store.Actor{}, func(ctx context.Context, q store.Queries, c *store.Change) error {
-		e = exchange{sessions: s, q: q, token: token, hash: hash, from: from, now: c.At}
+		e = exchange{sessions: s, q: q, look: look, token: token, hash: hash, from: from, now: c.At}
 		return e.run(ctx, c)
 	})
 	switch {
 	case err != nil:
-		return Grant{}, store.User{}, unknownIsInvalid(err)
+		return Grant{}, unknownIsInvalid(err)
 	case e.replayed:
 		s.cfg.Logger.Warn("a refresh token was replayed; its session has ended", "session", e.session.ID, "request_id", from.RequestID)
-		return Grant{}, store.User{}, invalidToken()
+		return Grant{}, invalidToken()
 	}
-	grant, err := s.grant(e.session, e.successor)
-	return grant, e.user, err
+	return s.grant(e.session, e.successor)
 }
 
 // exchange is one attempt to exchange a token, inside a transaction.
 type exchange struct {
 	sessions *Sessions
 	q        store.Queries
+	look     func(ctx context.Context, e *exchange, sessionID string) error
 	token    string
 	hash     [32]byte
 	from     Origin
 	now      time.Time
 
 	session   store.Session
-	user      store.User
+	name      string // of the account, for the audit trail
+	suspended bool   // whether the account is
 	successor Secret
 	replayed  bool
 }
@@ -82,11 +113,10 @@ func (e *exchange) run(ctx context.Context, c *store.Change) error {
 	if err != nil {
 		return err
 	}
-	e.session, e.user, err = e.q.SessionWithUser(ctx, parent.SessionID)
-	if err != nil {
+	if err := e.look(ctx, e, parent.SessionID); err != nil {
 		return err
 	}
-	if !e.session.Live(e.now) || e.user.SuspendedAt(e.now) {
+	if !e.session.Live(e.now) || e.suspended {
 		return invalidToken()
 	}
 	if parent.UsedAt.IsZero() {
@@ -163,7 +193,7 @@ func (e *exchange) endSession(ctx context.Context, c *store.Change) error {
 	c.Actor = store.Actor{
 		Kind:      e.session.Kind,
 		ID:        e.session.Subject,
-		Name:      e.user.Username,
+		Name:      e.name,
 		SessionID: e.session.ID,
 		RequestID: e.from.RequestID,
 	}

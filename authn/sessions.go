@@ -18,6 +18,7 @@ import (
 const (
 	defaultIdleTTL      = 14 * 24 * time.Hour
 	defaultAbsoluteTTL  = 30 * 24 * time.Hour
+	defaultAdminTTL     = 12 * time.Hour
 	defaultRefreshGrace = 10 * time.Second
 
 	maxUserAgentBytes = 256
@@ -34,6 +35,8 @@ type SessionsConfig struct {
 	IdleTTL time.Duration
 	// AbsoluteTTL is how long a session lives at most; zero means 30 days.
 	AbsoluteTTL time.Duration
+	// AdminTTL is the same of an admin's; zero means 12 hours.
+	AdminTTL time.Duration
 	// Grace is how long the last used refresh token still gives the successor
 	// that it gave first; zero means 10 seconds.
 	Grace  time.Duration
@@ -65,6 +68,7 @@ type Sessions struct{ cfg SessionsConfig }
 func NewSessions(cfg SessionsConfig) *Sessions {
 	cfg.IdleTTL = cmp.Or(cfg.IdleTTL, defaultIdleTTL)
 	cfg.AbsoluteTTL = cmp.Or(cfg.AbsoluteTTL, defaultAbsoluteTTL)
+	cfg.AdminTTL = cmp.Or(cfg.AdminTTL, defaultAdminTTL)
 	cfg.Grace = cmp.Or(cfg.Grace, defaultRefreshGrace)
 	cfg.Logger = cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler))
 	if cfg.Clock == nil {
@@ -82,7 +86,7 @@ func (s *Sessions) Start(ctx context.Context, q store.Queries, subject string, k
 		Kind:      store.ActorKind(kind),
 		Subject:   subject,
 		CreatedAt: now,
-		ExpiresAt: now.Add(s.cfg.AbsoluteTTL),
+		ExpiresAt: now.Add(s.absoluteTTL(kind)),
 		ReauthAt:  now,
 	}
 	s.seen(&session, from, now)
@@ -99,6 +103,13 @@ func (s *Sessions) Start(ctx context.Context, q store.Queries, subject string, k
 		return Grant{}, err
 	}
 	return s.grant(session, token)
+}
+
+func (s *Sessions) absoluteTTL(kind Kind) time.Duration {
+	if kind == KindAdmin {
+		return s.cfg.AdminTTL
+	}
+	return s.cfg.AbsoluteTTL
 }
 
 // List lists the live sessions of an account.
@@ -151,7 +162,7 @@ func (s *Sessions) RevokeAll(ctx context.Context, actor store.Actor, subject, ex
 			return err
 		}
 		c.Action = "session.revoke"
-		c.Target = store.Target{Kind: string(store.ActorUser), ID: subject}
+		c.Target = store.Target{Kind: string(kindOf(subject)), ID: subject}
 		return nil
 	})
 	return ended, err
@@ -171,7 +182,7 @@ func (s *Sessions) revokeAll(ctx context.Context, q store.Queries, c *store.Chan
 	if err != nil || len(ended) == 0 {
 		return 0, err
 	}
-	if key := store.UserVersion(subject); !slices.Contains(c.Affects, key) {
+	if key := accountVersion(subject); !slices.Contains(c.Affects, key) {
 		c.Affects = append(c.Affects, key)
 	}
 	return len(ended), nil
@@ -210,6 +221,22 @@ func (s *Sessions) seen(session *store.Session, from Origin, now time.Time) {
 
 func (s *Sessions) now() time.Time {
 	return s.cfg.Clock().UTC().Truncate(time.Microsecond)
+}
+
+// kindOf tells the kind of an account that has sessions by its id.
+func kindOf(subject string) Kind {
+	if strings.HasPrefix(subject, ids.Admin) {
+		return KindAdmin
+	}
+	return KindUser
+}
+
+// accountVersion is the version key of everything that depends on an account.
+func accountVersion(subject string) string {
+	if kindOf(subject) == KindAdmin {
+		return store.AdminVersion(subject)
+	}
+	return store.UserVersion(subject)
 }
 
 func errNoSession() error {

@@ -24,7 +24,8 @@ const (
 	tokenType   = "at+jwt" // RFC 9068
 	tokenLeeway = 5 * time.Second
 
-	defaultTokenTTL = 10 * time.Minute
+	defaultTokenTTL      = 10 * time.Minute
+	defaultAdminTokenTTL = 5 * time.Minute
 	// maxTokenTTL bounds the configured lifetime and that of any token taken.
 	maxTokenTTL = 24 * time.Hour
 )
@@ -39,6 +40,9 @@ type TokenConfig struct {
 	Issuer string
 	// TTL is how long a token is good; zero means 10 minutes, at most 24 hours.
 	TTL time.Duration
+	// AdminTTL is the same of an admin's, and not longer than TTL; zero means 5
+	// minutes.
+	AdminTTL time.Duration
 	// Clock gives the time; nil means time.Now.
 	Clock func() time.Time
 }
@@ -50,6 +54,7 @@ type Tokens struct {
 	method    jwt.SigningMethod
 	issuer    string
 	ttl       time.Duration
+	adminTTL  time.Duration
 	clock     func() time.Time
 	signer    signingKey
 	keys      map[string]signingKey
@@ -68,6 +73,7 @@ type signingKey struct {
 func NewTokens(cfg TokenConfig) (*Tokens, error) {
 	cfg.Algorithm = cmp.Or(cfg.Algorithm, AlgorithmEdDSA)
 	cfg.TTL = cmp.Or(cfg.TTL, defaultTokenTTL)
+	cfg.AdminTTL = cmp.Or(cfg.AdminTTL, min(defaultAdminTokenTTL, cfg.TTL))
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
@@ -84,14 +90,18 @@ func NewTokens(cfg TokenConfig) (*Tokens, error) {
 	if cfg.TTL < time.Second || cfg.TTL > maxTokenTTL {
 		errs = append(errs, fmt.Errorf("authn: TokenConfig.TTL must be from 1s to %s", maxTokenTTL))
 	}
+	if cfg.AdminTTL < time.Second || cfg.AdminTTL > cfg.TTL {
+		errs = append(errs, errors.New("authn: TokenConfig.AdminTTL must be from 1s to TTL"))
+	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
 	t := &Tokens{
-		issuer: cfg.Issuer,
-		ttl:    cfg.TTL.Truncate(time.Second),
-		clock:  cfg.Clock,
-		keys:   make(map[string]signingKey),
+		issuer:   cfg.Issuer,
+		ttl:      cfg.TTL.Truncate(time.Second),
+		adminTTL: cfg.AdminTTL.Truncate(time.Second),
+		clock:    cfg.Clock,
+		keys:     make(map[string]signingKey),
 		validator: jwt.NewValidator(
 			jwt.WithExpirationRequired(),
 			jwt.WithIssuedAt(),
@@ -109,8 +119,14 @@ func NewTokens(cfg TokenConfig) (*Tokens, error) {
 	return t, nil
 }
 
-// TTL is how long a token is good from when it is issued, in whole seconds.
-func (t *Tokens) TTL() time.Duration { return t.ttl }
+// TTL is how long a token of a kind of account is good from when it is issued, in
+// whole seconds.
+func (t *Tokens) TTL(kind Kind) time.Duration {
+	if kind == KindAdmin {
+		return t.adminTTL
+	}
+	return t.ttl
+}
 
 // Issue signs a token for a session of an account and returns it with its
 // expiry, in whole seconds.
@@ -119,7 +135,7 @@ func (t *Tokens) Issue(kind Kind, subject, sessionID string) (token Secret, expi
 		return "", time.Time{}, errors.New("authn: a token needs a kind, a subject and a session in visible ASCII")
 	}
 	now := t.clock().Truncate(time.Second).UTC()
-	expires = now.Add(t.ttl)
+	expires = now.Add(t.TTL(kind))
 	signed := t.signer.header + base64.RawURLEncoding.EncodeToString(t.payload(kind, subject, sessionID, now, expires))
 	signature, err := t.method.Sign(signed, t.signer.sign)
 	if err != nil {

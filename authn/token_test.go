@@ -66,7 +66,7 @@ func TestIssueThenVerify(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := authn.Claims{Kind: kind, Subject: "usr_1", SessionID: "ses_1", ID: got.ID, IssuedAt: *now, ExpiresAt: now.Add(10 * time.Minute)}
+			want := authn.Claims{Kind: kind, Subject: "usr_1", SessionID: "ses_1", ID: got.ID, IssuedAt: *now, ExpiresAt: now.Add(tokens.TTL(kind))}
 			if diff := cmp.Diff(want, got); diff != "" || !expires.Equal(want.ExpiresAt) || got.ID == "" {
 				t.Errorf("%s: claims differ (-want +got)\n%s", algorithm, diff)
 			}

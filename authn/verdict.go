@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/usermgmt/usermgmt/internal/version"
+	"github.com/usermgmt/usermgmt/store"
 )
 
 // verdict is what the verifier found out about one credential. Only noted
@@ -15,7 +16,7 @@ type verdict struct {
 	principal  *Principal // nil when the credential is refused
 	expires    time.Time
 	basis      basis
-	byKey      bool            // the credential is an API key
+	byKey      bool            // the credential is an API or service key
 	noted      atomic.Int64    // the second in which a use was last reported
 	addrs      *[]netip.Prefix // where a key may be used from; nil means anywhere
 }
@@ -30,6 +31,30 @@ func (d *verdict) holds(now time.Time, versions *version.Table) bool {
 func (d *verdict) endBy(t time.Time) {
 	if !t.IsZero() && t.Before(d.expires) {
 		d.expires = t
+	}
+}
+
+// concerns names what the verdict rests on.
+func (d *verdict) concerns(keys ...string) {
+	for i, key := range keys {
+		d.basis.stripes[i] = version.Stripe(key)
+	}
+}
+
+// restsOn reports whether the session is that of a token and lives, and ends the
+// verdict with either.
+func (d *verdict) restsOn(session store.Session, claims Claims, now time.Time) bool {
+	d.endBy(claims.ExpiresAt.Add(tokenLeeway))
+	d.endBy(session.ExpiresAt)
+	d.endBy(session.IdleUntil)
+	return session.Live(now) && session.Subject == claims.Subject && Kind(session.Kind) == claims.Kind
+}
+
+// byKeyFrom says that the credential is a key, and where it may be used from.
+func (d *verdict) byKeyFrom(allowed []string) {
+	d.byKey = true
+	if addrs := parsePrefixes(allowed); len(addrs) > 0 {
+		d.addrs = &addrs
 	}
 }
 

@@ -47,8 +47,9 @@ type VerifierConfig struct {
 	// Fresh reports whether changes made elsewhere have been heard of lately
 	// enough to trust what is remembered.
 	Fresh func(now time.Time) bool
-	// KeyPrefix begins API keys; empty means "um_".
-	KeyPrefix string
+	// KeyPrefix begins API keys; empty means "um_". ServiceKeyPrefix begins
+	// service keys; empty means "ums_".
+	KeyPrefix, ServiceKeyPrefix string
 	// TTL is how long a good verdict is remembered; zero means 5 s.
 	TTL time.Duration
 	// NegativeTTL is how long a refusal is remembered; zero means 1 s.
@@ -78,6 +79,7 @@ type Verifier struct {
 // NewVerifier makes a verifier with an empty cache.
 func NewVerifier(cfg VerifierConfig) *Verifier {
 	cfg.KeyPrefix = cmp.Or(cfg.KeyPrefix, defaultKeyPrefix)
+	cfg.ServiceKeyPrefix = cmp.Or(cfg.ServiceKeyPrefix, defaultServiceKeyPrefix)
 	cfg.TTL = cmp.Or(cfg.TTL, defaultVerdictTTL)
 	cfg.NegativeTTL = cmp.Or(cfg.NegativeTTL, defaultNegativeTTL)
 	cfg.Size = cmp.Or(cfg.Size, defaultCacheSize)
@@ -98,8 +100,8 @@ type At netip.Addr
 // ClientAddr returns the address.
 func (a At) ClientAddr() netip.Addr { return netip.Addr(a) }
 
-// Verify returns who stands behind a credential, an access token or an API
-// key, that the caller uses at now. The principal is shared: nobody changes
+// Verify returns who stands behind a credential, an access token, an API key or a
+// service key, that the caller uses at now. The principal is shared: nobody changes
 // it. A credential that is malformed, unknown, expired, revoked or of a
 // suspended or deleted account is ErrInvalidToken; a good key used from
 // another address than it allows is ErrIPNotAllowed; ErrUnavailable means that
@@ -251,93 +253,112 @@ func (v *Verifier) examine(ctx context.Context, credential string, now time.Time
 
 // proof is what can be told of a credential without the database.
 type proof struct {
-	key    bool
-	hash   [32]byte // of an API key
+	kind   Kind     // of the account it would be good for
+	key    bool     // it is an API or service key, no token
+	hash   [32]byte // of a key
 	claims Claims   // of a token
 }
 
 func (v *Verifier) prove(credential string) (proof, bool) {
-	if strings.HasPrefix(credential, v.cfg.KeyPrefix) {
+	switch {
+	case strings.HasPrefix(credential, v.cfg.KeyPrefix):
 		err := ParseAPIKey(v.cfg.KeyPrefix, credential)
-		return proof{key: true, hash: HashSecret(credential)}, err == nil
+		return proof{kind: KindUser, key: true, hash: HashSecret(credential)}, err == nil
+	case strings.HasPrefix(credential, v.cfg.ServiceKeyPrefix):
+		err := ParseAPIKey(v.cfg.ServiceKeyPrefix, credential)
+		return proof{kind: KindService, key: true, hash: HashSecret(credential)}, err == nil
 	}
 	claims, err := v.cfg.Tokens.Verify(credential)
-	return proof{claims: claims}, err == nil && claims.Kind == KindUser
+	return proof{kind: claims.Kind, claims: claims}, err == nil && (claims.Kind == KindUser || claims.Kind == KindAdmin)
 }
 
-// look asks the database. The verdict's basis has its stripes only.
+// look asks the database. The verdict's basis has its stripes only, and no
+// principal when the credential is not good.
 func (v *Verifier) look(ctx context.Context, p proof, now time.Time) (*verdict, error) {
 	d := &verdict{expires: now.Add(v.cfg.TTL)}
-	var user store.User
-	var err error
-	if p.key {
-		user, err = v.lookKey(ctx, d, p.hash, now)
-	} else {
-		user, err = v.lookSession(ctx, d, p.claims, now)
+	look := v.lookUserSession
+	switch {
+	case p.kind == KindService:
+		look = v.lookServiceKey
+	case p.kind == KindAdmin:
+		look = v.lookAdminSession
+	case p.key:
+		look = v.lookAPIKey
 	}
-	if err != nil {
+	if err := look(ctx, d, p, now); err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
-	if d.principal == nil || user.SuspendedAt(now) {
-		d.principal = nil
+	if d.principal == nil {
 		d.expires = now.Add(v.cfg.NegativeTTL)
-		return d, nil
 	}
-	return d, v.describe(ctx, d, user, now)
+	return d, nil
 }
 
-func (v *Verifier) lookSession(ctx context.Context, d *verdict, claims Claims, now time.Time) (store.User, error) {
-	d.basis.stripes[0] = version.Stripe(store.UserVersion(claims.Subject))
-	d.basis.stripes[1] = version.Stripe(store.SessionVersion(claims.SessionID))
-	session, user, err := v.cfg.Store.SessionWithUser(ctx, claims.SessionID)
-	if errors.Is(err, store.ErrNotFound) {
-		return user, nil
+func (v *Verifier) lookUserSession(ctx context.Context, d *verdict, p proof, now time.Time) error {
+	d.concerns(store.UserVersion(p.claims.Subject), store.SessionVersion(p.claims.SessionID))
+	session, user, err := v.cfg.Store.SessionWithUser(ctx, p.claims.SessionID)
+	if err != nil || !d.restsOn(session, p.claims, now) || user.SuspendedAt(now) {
+		return err
 	}
+	return v.admit(ctx, d, Principal{SessionID: session.ID, AllScopes: true}, user, now)
+}
+
+func (v *Verifier) lookAdminSession(ctx context.Context, d *verdict, p proof, now time.Time) error {
+	d.concerns(store.AdminVersion(p.claims.Subject), store.SessionVersion(p.claims.SessionID))
+	session, admin, err := v.cfg.Store.SessionWithAdmin(ctx, p.claims.SessionID)
+	if err != nil || !d.restsOn(session, p.claims, now) || admin.Status != store.Active {
+		return err
+	}
+	d.principal = &Principal{
+		Subject: admin.ID, Kind: KindAdmin, Username: admin.Username, SessionID: session.ID,
+		AllScopes: true, Permissions: admin.Permissions,
+	}
+	return nil
+}
+
+func (v *Verifier) lookAPIKey(ctx context.Context, d *verdict, shown proof, now time.Time) error {
+	key, user, err := v.cfg.Store.APIKeyWithUser(ctx, shown.hash)
 	if err != nil {
-		return user, err
+		return err
 	}
-	if session.Live(now) && session.Subject == claims.Subject && Kind(session.Kind) == claims.Kind {
-		d.principal = &Principal{SessionID: session.ID, AllScopes: true}
-		d.endBy(claims.ExpiresAt.Add(tokenLeeway))
-		d.endBy(session.ExpiresAt)
-		d.endBy(session.IdleUntil)
+	d.concerns(store.UserVersion(user.ID), store.KeyVersion(key.ID))
+	if key.StatusAt(now) != store.Active || user.SuspendedAt(now) {
+		return nil
 	}
-	return user, nil
+	own, _ := ratelimit.ParseRate(key.RateLimit) // zero for none
+	d.byKeyFrom(key.AllowedIPs)
+	d.endBy(key.EndsAt())
+	p := Principal{KeyID: key.ID, KeyFamily: key.Family, Scopes: key.Scopes, Limits: key.Limits, Rate: own}
+	return v.admit(ctx, d, p, user, now)
 }
 
-func (v *Verifier) lookKey(ctx context.Context, d *verdict, hash [32]byte, now time.Time) (store.User, error) {
-	key, user, err := v.cfg.Store.APIKeyWithUser(ctx, hash)
-	if errors.Is(err, store.ErrNotFound) {
-		return user, nil
-	}
+func (v *Verifier) lookServiceKey(ctx context.Context, d *verdict, p proof, now time.Time) error {
+	key, err := v.cfg.Store.ServiceKeyByHash(ctx, p.hash)
 	if err != nil {
-		return user, err
+		return err
 	}
-	d.basis.stripes[0] = version.Stripe(store.UserVersion(user.ID))
-	d.basis.stripes[1] = version.Stripe(store.KeyVersion(key.ID))
-	if key.StatusAt(now) == store.Active {
-		own, _ := ratelimit.ParseRate(key.RateLimit) // zero for none
-		d.principal = &Principal{KeyID: key.ID, KeyFamily: key.Family, Scopes: key.Scopes, Limits: key.Limits, Rate: own}
-		d.byKey = true
-		if addrs := parsePrefixes(key.AllowedIPs); len(addrs) > 0 {
-			d.addrs = &addrs
-		}
-		d.endBy(key.EndsAt())
+	d.concerns(store.ServiceKeyVersion(key.ID))
+	if key.StatusAt(now) != store.Active {
+		return nil
 	}
-	return user, nil
+	d.principal = &Principal{Subject: key.ID, Kind: KindService, Username: key.Name, KeyID: key.ID, Scopes: key.Scopes}
+	d.byKeyFrom(key.AllowedIPs)
+	d.endBy(key.ExpiresAt)
+	return nil
 }
 
-// describe adds what the account says of the principal.
-func (v *Verifier) describe(ctx context.Context, d *verdict, user store.User, now time.Time) error {
+// admit makes the verdict that the credential is a user's, with what the account
+// says of the principal.
+func (v *Verifier) admit(ctx context.Context, d *verdict, p Principal, user store.User, now time.Time) error {
 	d.basis.stripes[2] = version.Stripe(store.PlanVersion(user.Plan))
 	rate, err := v.rateOf(ctx, user.Plan, now)
 	if err != nil {
 		return err
 	}
-	p := d.principal
 	p.Subject, p.Kind, p.Username = user.ID, KindUser, user.Username
 	p.Plan, p.Zone = user.Plan, user.Zone
 	p.Rate = effectiveRate(p.Rate, rate, v.cfg.Rate)
+	d.principal = &p
 	return nil
 }
 

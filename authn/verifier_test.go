@@ -28,6 +28,7 @@ type desk struct {
 	*house
 	sessions *authn.Sessions
 	keys     *authn.Keys
+	services *authn.ServiceKeys
 	verifier *authn.Verifier
 	stale    atomic.Bool // changes elsewhere have not been heard of
 	uses     atomic.Int64
@@ -36,7 +37,8 @@ type desk struct {
 func newDesk(t testing.TB, change func(*authn.VerifierConfig)) *desk {
 	t.Helper()
 	d := &desk{house: newHouse(t)}
-	d.sessions, d.keys = newSessions(t, d.house), newKeys(d.house)
+	d.sessions, d.keys, d.services = newSessions(t, d.house), newKeys(d.house), newServiceKeys(d.house)
+	d.house.admins[root] = store.Admin{ID: root, Username: "root", Permissions: []string{authn.PermissionOwner}, Status: store.Active}
 	tokens, err := authn.NewTokens(authn.TokenConfig{Keyring: newKeyring(t, secret(1)), Algorithm: authn.AlgorithmHS256, Issuer: issuer, Clock: d.now})
 	if err != nil {
 		t.Fatal(err)
@@ -74,22 +76,33 @@ func (d *desk) bad(t testing.TB, name, credential string) {
 	}
 }
 
-// credentials returns one of each kind, and how to revoke it.
-func (d *desk) credentials(t testing.TB) map[string]struct {
+// held is a credential, how to revoke it, and the version key of its account.
+type held struct {
 	credential string
 	revoke     func() error
-} {
+	account    string
+}
+
+// credentials returns one of each kind.
+func (d *desk) credentials(t testing.TB) map[string]held {
 	t.Helper()
 	grant := start(t, d.house, d.sessions)
 	key, plain := create(t, d.keys, owner, authn.NewKey{Name: "n"})
-	return map[string]struct {
-		credential string
-		revoke     func() error
-	}{
+	admin := startAdmin(t, d.house, d.sessions)
+	service, plainService := createService(t, d.services, authn.NewServiceKey{Name: "n"})
+	return map[string]held{
 		"token": {grant.AccessToken.Reveal(), func() error {
 			return d.sessions.Revoke(context.Background(), actor, alice, grant.Session.ID)
-		}},
-		"key": {plain, func() error { return d.keys.Revoke(context.Background(), actor, alice, key.ID) }},
+		}, store.UserVersion(alice)},
+		"key": {plain, func() error {
+			return d.keys.Revoke(context.Background(), actor, alice, key.ID)
+		}, store.UserVersion(alice)},
+		"admin's token": {admin.AccessToken.Reveal(), func() error {
+			return d.sessions.Revoke(context.Background(), actor, root, admin.Session.ID)
+		}, store.AdminVersion(root)},
+		"service key": {plainService, func() error {
+			return d.services.Revoke(context.Background(), actor, service.ID)
+		}, store.ServiceKeyVersion(service.ID)},
 	}
 }
 
@@ -157,7 +170,7 @@ func TestBadCredentials(t *testing.T) {
 		"1 MiB":                        string(make([]byte, 1<<20)),
 		"RT-12 a refresh token":        grant.RefreshToken.Reveal(),
 		"an unknown key":               authn.GenerateAPIKey("um_").Reveal(),
-		"a service key":                authn.GenerateAPIKey("ums_").Reveal(),
+		"an unknown service key":       authn.GenerateAPIKey("ums_").Reveal(),
 		"a key with a typing error":    plain[:len(plain)-1] + "!",
 		"a token of no session":        sign(authn.KindUser, alice, "ses_unknown"),
 		"another's session":            sign(authn.KindUser, "usr_bob", grant.Session.ID),
@@ -196,7 +209,9 @@ func TestCase_RT_08_SuspensionReachesTokensAndKeys(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for name, c := range d.credentials(t) {
+	held := d.credentials(t)
+	for _, name := range []string{"token", "key"} {
+		c := held[name]
 		d.good(t, name, c.credential)
 		suspend(store.Suspended, time.Time{})
 		d.bad(t, "RT-08 suspended: "+name, c.credential)
@@ -436,7 +451,7 @@ func TestVerdictsSurviveChangesOfOthers(t *testing.T) {
 		}
 		// Its own account changes during each: it is answered, not remembered.
 		d.advance(time.Minute)
-		d.setHook(func(context.Context) error { d.versions.Bump(store.UserVersion(alice)); return nil })
+		d.setHook(func(context.Context) error { d.versions.Bump(c.account); return nil })
 		before = d.lookCount()
 		for range 3 {
 			d.good(t, name, c.credential)

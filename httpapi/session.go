@@ -28,7 +28,7 @@ func (a *API) session(g authn.Grant, u store.User) Session {
 		TokenType:   "Bearer",
 		// The lifetime as it was given, not what is left of it in the fraction of
 		// a second that the answer took; a token is worth nothing after its session.
-		ExpiresIn:        min(int64(a.cfg.Tokens.TTL()/time.Second), session),
+		ExpiresIn:        min(int64(a.cfg.Tokens.TTL(authn.Kind(g.Session.Kind))/time.Second), session),
 		RefreshToken:     g.RefreshToken.Reveal(),
 		RefreshExpiresIn: session,
 		SessionID:        g.Session.ID,
