@@ -21,17 +21,29 @@ const (
 
 var (
 	errUnderWay = store.Errorf(store.ErrConflict, "The task is under way on another instance.")
+	errDone     = errors.New("tasks: the run has ended already")
 	errLost     = errors.New("tasks: the lease was lost, so another instance may run the task")
 )
 
+type dueKey struct{}
+
+// Due returns the time for which a task runs, which is earlier than now when it
+// is late. The context is the one that Run or Once was given; any other gives
+// the zero time.
+func Due(ctx context.Context) time.Time {
+	due, _ := ctx.Value(dueKey{}).(time.Time)
+	return due
+}
+
 // run runs a task for one of its times, when its turn has come. The wait is 0
 // when that time is seen to, here or elsewhere; else it is how long to wait
-// before it is tried again.
+// before it is tried again. Of a time that was seen to before it is errDone.
 func (r *Runner) run(ctx context.Context, j *job, due time.Time) (wait time.Duration, err error) {
 	if err := j.enter(ctx); err != nil {
 		return 0, err
 	}
 	defer j.leave()
+	ctx = context.WithValue(ctx, dueKey{}, due)
 	if !j.Shared {
 		return 0, r.execute(ctx, j, nil)
 	}
@@ -50,7 +62,7 @@ func (r *Runner) run(ctx context.Context, j *job, due time.Time) (wait time.Dura
 		return max(min(run.LeaseUntil.Sub(now), r.cfg.Lease), leastPause), errUnderWay
 	}
 	j.seen(run)
-	return 0, nil
+	return 0, errDone
 }
 
 // runClaimed runs a task under its lease and writes down how it ended.

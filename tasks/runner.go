@@ -111,8 +111,13 @@ func (r *Runner) RunOnce(ctx context.Context, name string) error {
 		return err
 	}
 	defer leave()
-	_, err = r.run(ctx, j, r.cfg.Clock().UTC().Truncate(time.Microsecond))
-	return err
+	due := r.cfg.Clock().UTC().Truncate(time.Microsecond)
+	for {
+		if _, err = r.run(ctx, j, due); !errors.Is(err, errDone) {
+			return err
+		}
+		due = due.Add(time.Microsecond) // that moment has its run
+	}
 }
 
 // Close ends the contexts of all runs and waits for them. Twice is once.
@@ -168,7 +173,7 @@ func (r *Runner) follow(ctx context.Context, j *job) {
 // there is no need.
 func (r *Runner) attempt(ctx context.Context, j *job, due time.Time) time.Time {
 	wait, err := r.run(ctx, j, due)
-	if err != nil && !errors.Is(err, errUnderWay) && ctx.Err() == nil {
+	if err != nil && !errors.Is(err, errUnderWay) && !errors.Is(err, errDone) && ctx.Err() == nil {
 		r.cfg.Logger.Error("a task failed", "task", j.Name, "due", due, "error", err)
 	}
 	if wait == 0 {
