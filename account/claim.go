@@ -23,47 +23,61 @@ const hashChanges = 3
 // knownFor is how long an address counts as a known device after a sign-in.
 const knownFor = 30 * 24 * time.Hour
 
-// claim is an attempt to be somebody. Its user is zero when there is nobody of
-// that name who could sign in, its hash empty when there is no password.
+// prover finds out whether somebody who gives a name and a password is who he
+// says, for the accounts of one kind.
+type prover struct {
+	cfg              Config
+	kind             authn.Kind
+	usernames, mails store.IdentifierKind
+	unknown          string // before the counter of a name that nobody has
+	login, failed    string // the actions of a sign-in and of one that failed
+
+	// nameOf returns the user name of an account, or ErrNotFound.
+	nameOf func(ctx context.Context, id string) (string, error)
+}
+
+// claim is an attempt to be somebody. Its id is empty when there is nobody of
+// that name who could sign in, its hash when there is no password.
 type claim struct {
-	counter string // what its failures are counted under
-	device  string // where it comes from; empty when unknown
-	user    store.User
-	hash    string
+	counter  string // what its failures are counted under
+	device   string // where it comes from; empty when unknown
+	id       string // of the account
+	username string
+	hash     string
 }
 
 // claimName makes the claim of a sign-in with a user name or an e-mail address.
 // A name that has not the shape of one is an unknown name.
-func (u *Users) claimName(ctx context.Context, name string, from netip.Addr) (claim, error) {
-	kind, value, ok := signInName(name)
-	nobody := claim{counter: u.nameCounter(value), device: deviceOf(from)}
+func (p *prover) claimName(ctx context.Context, name string, from netip.Addr) (claim, error) {
+	kind, value, ok := p.signInName(name)
+	nobody := claim{counter: p.nameCounter(value), device: deviceOf(from)}
 	if !ok {
 		return nobody, nil
 	}
-	id, err := u.cfg.Store.IdentifierGet(ctx, kind, value)
+	id, err := p.cfg.Store.IdentifierGet(ctx, kind, value)
 	if errors.Is(err, store.ErrNotFound) {
 		return nobody, nil
 	}
 	if err != nil {
 		return claim{}, err
 	}
-	return u.claimID(ctx, id.Subject, from)
+	return p.claimID(ctx, id.Subject, from)
 }
 
 // claimID makes the claim to be an account. From a device that the account
 // knows, failures have a counter of their own: whoever keeps failing elsewhere
 // does not shut the owner out.
-func (u *Users) claimID(ctx context.Context, id string, from netip.Addr) (claim, error) {
-	c := claim{counter: "user:" + id, device: deviceOf(from)}
-	user, err := u.cfg.Store.UserGet(ctx, id)
+func (p *prover) claimID(ctx context.Context, id string, from netip.Addr) (claim, error) {
+	c := claim{counter: string(p.kind) + ":" + id, device: deviceOf(from)}
+	username, err := p.nameOf(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return c, nil // deleted: the name is held still
 	}
 	if err != nil {
 		return claim{}, err
 	}
-	c.user = user
-	hash, err := u.cfg.Store.PasswordHashGet(ctx, id)
+	c.id, c.username = id, username
+	hash, err := p.cfg.Store.PasswordHashGet(ctx, id)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return claim{}, err
 	}
@@ -71,7 +85,7 @@ func (u *Users) claimID(ctx context.Context, id string, from netip.Addr) (claim,
 	if c.device == "" {
 		return c, nil
 	}
-	known, err := u.cfg.Store.KnownDeviceSince(ctx, id, c.device, u.now().Add(-knownFor))
+	known, err := p.cfg.Store.KnownDeviceSince(ctx, id, c.device, p.cfg.now().Add(-knownFor))
 	if known {
 		c.counter = "device:" + id + ":" + c.device
 	}
@@ -85,23 +99,23 @@ func (u *Users) claimID(ctx context.Context, id string, from netip.Addr) (claim,
 // another hash than the one compared (errHashChanged), the account is looked up
 // again. The claim that it returns is for the record of a failure, of which all
 // take the same time.
-func (u *Users) prove(ctx context.Context, look func() (claim, error), password string, act func(c claim, rehash bool) error) (claim, error) {
-	try := u.cfg.Hasher.Begin()
-	c, err := u.tryToProve(ctx, try, look, password, act)
+func (p *prover) prove(ctx context.Context, look func() (claim, error), password string, act func(c claim, rehash bool) error) (claim, error) {
+	try := p.cfg.Hasher.Begin()
+	c, err := p.tryToProve(ctx, try, look, password, act)
 	if err != nil {
 		// Where the schemes cannot be read, those of this attempt have to do.
-		schemes, _ := u.cfg.Store.PasswordSchemes(ctx)
+		schemes, _ := p.cfg.Store.PasswordSchemes(ctx)
 		_ = try.Pad(ctx, schemes) // shorter only for a client that is gone
 	}
 	return c, err
 }
 
-func (u *Users) tryToProve(ctx context.Context, try *authn.Attempt, look func() (claim, error), password string, act func(c claim, rehash bool) error) (claim, error) {
+func (p *prover) tryToProve(ctx context.Context, try *authn.Attempt, look func() (claim, error), password string, act func(c claim, rehash bool) error) (claim, error) {
 	c, err := look()
 	if err != nil {
 		return c, err
 	}
-	if err := u.count(ctx, try, c, password); err != nil {
+	if err := p.count(ctx, try, c, password); err != nil {
 		return c, err
 	}
 	for range hashChanges {
@@ -122,9 +136,9 @@ func (u *Users) tryToProve(ctx context.Context, try *authn.Attempt, look func() 
 }
 
 // count counts an attempt, and refuses it while its counter is locked.
-func (u *Users) count(ctx context.Context, try *authn.Attempt, c claim, password string) error {
-	now := u.now()
-	failures, err := u.cfg.Store.SignInAttempt(ctx, c.counter, u.cfg.Lockout, now)
+func (p *prover) count(ctx context.Context, try *authn.Attempt, c claim, password string) error {
+	now := p.cfg.now()
+	failures, err := p.cfg.Store.SignInAttempt(ctx, c.counter, p.cfg.Lockout, now)
 	if err != nil {
 		return err
 	}
@@ -156,21 +170,17 @@ func compare(ctx context.Context, try *authn.Attempt, c claim, password string) 
 	return rehash, err
 }
 
-// still reads the account of a proven claim inside a transaction: deleted since
-// it is a wrong password, with another hash it has to be proven again.
-func (c claim) still(ctx context.Context, q store.Queries) (store.User, error) {
-	user, err := q.UserGet(ctx, c.user.ID)
+// still sees inside a transaction that the password of a proven claim is what it
+// was: deleted since is a wrong password, another hash has to be proven again.
+func (c claim) still(ctx context.Context, q store.Queries) error {
+	hash, err := q.PasswordHashGet(ctx, c.id)
 	if err != nil {
-		return store.User{}, goneIsWrong(err)
-	}
-	hash, err := q.PasswordHashGet(ctx, c.user.ID)
-	if err != nil {
-		return store.User{}, goneIsWrong(err)
+		return goneIsWrong(err)
 	}
 	if hash.Hash != c.hash {
-		return store.User{}, errHashChanged
+		return errHashChanged
 	}
-	return user, nil
+	return nil
 }
 
 func goneIsWrong(err error) error {
@@ -182,8 +192,8 @@ func goneIsWrong(err error) error {
 
 // recordFailure puts an attempt that was refused into the trail. What was typed
 // as a name stays out of it: it may be a password.
-func (u *Users) recordFailure(action string, actor store.Actor, c claim, err error) {
-	change := store.Change{Action: action, Actor: actor, Target: target(c.user.ID), At: u.now()}
+func (p *prover) recordFailure(action string, actor store.Actor, c claim, err error) {
+	change := store.Change{Action: action, Actor: actor, Target: target(p.kind, c.id), At: p.cfg.now()}
 	switch store.CodeOf(err) {
 	case store.ErrInvalidCredentials:
 		change.Result, change.Reason = store.Failed, "wrong name or password"
@@ -194,7 +204,7 @@ func (u *Users) recordFailure(action string, actor store.Actor, c claim, err err
 	default:
 		return
 	}
-	u.cfg.Trail.Record(change)
+	p.cfg.Trail.Record(change)
 }
 
 // wrongPassword is the one answer to a wrong password and to a name that nobody
@@ -204,19 +214,19 @@ func wrongPassword() error {
 }
 
 // signInName folds what was typed into the form that names are kept in.
-func signInName(name string) (kind store.IdentifierKind, value string, ok bool) {
+func (p *prover) signInName(name string) (kind store.IdentifierKind, value string, ok bool) {
 	if strings.Contains(name, "@") {
 		email, err := ParseEmail(name)
 		if err != nil {
-			return store.IdentifierEmail, name, false
+			return p.mails, name, false
 		}
-		return store.IdentifierEmail, email.Key, true
+		return p.mails, email.Key, true
 	}
 	username, err := ParseUsername(name)
 	if err != nil {
-		return store.IdentifierUsername, name, false
+		return p.usernames, name, false
 	}
-	return store.IdentifierUsername, username, true
+	return p.usernames, username, true
 }
 
 // nameCounters is how many counters the failures of unknown names share, so that
@@ -227,9 +237,9 @@ const nameCounters = 1 << 18
 // nameCounter is what the failures of an unknown name are counted under: the
 // name itself is nothing to keep. Which names share a counter cannot be told
 // without the key.
-func (u *Users) nameCounter(name string) string {
-	mac := u.cfg.Keyring.Newest(authn.PurposeSignInName).MAC([]byte(name))
-	return fmt.Sprintf("name:%05x", binary.BigEndian.Uint32(mac[:])%nameCounters)
+func (p *prover) nameCounter(name string) string {
+	mac := p.cfg.Keyring.Newest(authn.PurposeSignInName).MAC([]byte(name))
+	return fmt.Sprintf("%s:%05x", p.unknown, binary.BigEndian.Uint32(mac[:])%nameCounters)
 }
 
 // deviceOf is the address that stands for a device: an IPv6 host has its whole

@@ -35,7 +35,7 @@ func (u *Users) DeleteSelf(ctx context.Context, actor store.Actor, id, password 
 	from, _ := netip.ParseAddr(actor.IP) // no address is no known device
 	return u.proven(ctx, "user.delete", actor, id, from, password, func(p claim) error {
 		return u.cfg.Door.Do(ctx, actor, func(ctx context.Context, q store.Queries, c *store.Change) error {
-			user, err := p.still(ctx, q)
+			user, err := p.user(ctx, q)
 			if err != nil {
 				return err
 			}
@@ -65,7 +65,7 @@ func (u *Users) setAside(ctx context.Context, q store.Queries, c *store.Change, 
 	if err != nil {
 		return err
 	}
-	c.Action, c.Target = "user.delete", target(user.ID)
+	c.Action, c.Target = "user.delete", targetUser(user.ID)
 	c.Affects = []string{store.UserVersion(user.ID)}
 	if err := u.cfg.Sessions.RevokeAllIn(ctx, q, c, user.ID, "", c.At); err != nil {
 		return err

@@ -32,7 +32,7 @@ func (u *Users) ChangePassword(ctx context.Context, actor store.Actor, id, sessi
 			return err
 		}
 		return u.cfg.Door.Do(ctx, actor, func(ctx context.Context, q store.Queries, c *store.Change) error {
-			if user, err = p.still(ctx, q); err != nil {
+			if user, err = p.user(ctx, q); err != nil {
 				return err
 			}
 			if err := checkAlive(ctx, q, sessionID, id, c); err != nil {
@@ -44,7 +44,7 @@ func (u *Users) ChangePassword(ctx context.Context, actor store.Actor, id, sessi
 			if err := putHash(ctx, q, id, hash, c.At); err != nil {
 				return err
 			}
-			c.Action, c.Target = "user.password", target(id)
+			c.Action, c.Target = "user.password", targetUser(id)
 			c.Affects = []string{store.UserVersion(id)}
 			if err := u.cfg.Sessions.RevokeAllIn(ctx, q, c, id, "", c.At); err != nil {
 				return err
@@ -63,12 +63,21 @@ func (u *Users) ChangePassword(ctx context.Context, actor store.Actor, id, sessi
 // proven does something that needs the password of an account that is signed in
 // already. A refusal is audited under the action that was refused.
 func (u *Users) proven(ctx context.Context, action string, actor store.Actor, id string, from netip.Addr, password string, act func(claim) error) error {
-	asOwner := func() (claim, error) { return u.claimID(ctx, id, from) }
-	c, err := u.prove(ctx, asOwner, password, func(c claim, _ bool) error { return act(c) })
+	asOwner := func() (claim, error) { return u.prover.claimID(ctx, id, from) }
+	c, err := u.prover.prove(ctx, asOwner, password, func(c claim, _ bool) error { return act(c) })
 	if err != nil {
-		u.recordFailure(action, actor, c, err)
+		u.prover.recordFailure(action, actor, c, err)
 	}
 	return err
+}
+
+// user reads the user of a proven claim inside a transaction, as still does.
+func (c claim) user(ctx context.Context, q store.Queries) (store.User, error) {
+	if err := c.still(ctx, q); err != nil {
+		return store.User{}, err
+	}
+	user, err := q.UserGet(ctx, c.id)
+	return user, goneIsWrong(err)
 }
 
 // putHash stores a hash that was just made.

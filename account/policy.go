@@ -15,6 +15,7 @@ import (
 
 const (
 	defaultMinPassword = 8
+	minAdminPassword   = 15
 	maxPassword        = 128
 )
 
@@ -22,8 +23,14 @@ const (
 // 800-63B: length and a list of what everybody tries first, no rules of
 // composition. The zero value is usable.
 type PasswordPolicy struct {
-	MinLength int    // code points; 0 means 8. Staff and admins get 15.
+	MinLength int    // code points; 0 means 8
 	Brand     string // the host's name, refused as a password; may be empty
+}
+
+// ForAdmins is the policy for the passwords of admins: at least 15 characters.
+func (p PasswordPolicy) ForAdmins() PasswordPolicy {
+	p.MinLength = max(p.MinLength, minAdminPassword)
+	return p
 }
 
 // Check allows a password for an account. It has MinLength to 128 code points

@@ -41,14 +41,14 @@ func (u *Users) UpdateProfile(ctx context.Context, actor store.Actor, id string,
 			return err
 		}
 		user.UpdatedAt = c.At
-		c.Action, c.Target = "user.update", target(id)
+		c.Action, c.Target = "user.update", targetUser(id)
 		c.Affects = []string{store.UserVersion(id)}
 		return q.UserUpdate(ctx, user)
 	})
 	if err != nil {
 		return store.User{}, err
 	}
-	return asOf(user, u.now()), nil
+	return asOf(user, u.cfg.now()), nil
 }
 
 // checked returns the update with its metadata in the form it is kept in.

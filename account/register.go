@@ -42,7 +42,7 @@ func (u *Users) Register(ctx context.Context, in Registration, from authn.Origin
 	}
 	n.signsIn = true
 	var grant authn.Grant
-	user, err := u.insert(ctx, selfActor(n.user, from), "user.register", n, func(ctx context.Context, q store.Queries, c *store.Change) (err error) {
+	user, err := u.insert(ctx, selfActor(authn.KindUser, n.user.ID, n.user.Username, from), "user.register", n, func(ctx context.Context, q store.Queries, c *store.Change) (err error) {
 		if grant, err = u.cfg.Sessions.Start(ctx, q, n.user.ID, authn.KindUser, from); err != nil {
 			return err
 		}
@@ -142,7 +142,7 @@ func (u *Users) insert(ctx context.Context, actor store.Actor, action string, n 
 				return err
 			}
 		}
-		c.Action, c.Target = action, target(user.ID)
+		c.Action, c.Target = action, targetUser(user.ID)
 		c.Changes = map[string]store.Diff{"username": {To: user.Username}}
 		if user.Email != "" {
 			c.Changes["email"] = store.Diff{To: user.Email}

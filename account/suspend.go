@@ -65,7 +65,7 @@ func (u *Users) setStatus(ctx context.Context, q store.Queries, c *store.Change,
 		return false, nil
 	}
 	user.UpdatedAt = c.At
-	c.Target, c.Reason, c.Changes = target(id), reason, changes
+	c.Target, c.Reason, c.Changes = targetUser(id), reason, changes
 	c.Affects = []string{store.UserVersion(id)}
 	return true, q.UserUpdate(ctx, user)
 }

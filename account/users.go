@@ -23,8 +23,8 @@ const (
 	maxReason            = 500
 )
 
-// Config is what Users need. The services and DefaultPlan are required; what
-// else may be zero says so.
+// Config is what Users and Admins need. The services are required, and for Users
+// DefaultPlan; what else may be zero says so.
 type Config struct {
 	Store    store.Store
 	Door     *change.Door
@@ -32,9 +32,9 @@ type Config struct {
 	Hasher   *authn.Hasher
 	Keyring  *authn.Keyring // names the counters of unknown sign-in names
 	Sessions *authn.Sessions
-	Seal     *seal.Keyring // seals the profiles of deleted users
+	Seal     *seal.Keyring // seals the profiles of deleted users; Admins need none
 
-	Policy   PasswordPolicy // zero is usable
+	Policy   PasswordPolicy // zero is usable; what admins need is longer
 	Reserved []string       // user names nobody can register; nil means DefaultReserved
 	// Lockout is how many failures within a window lock a name, for the length
 	// of the window; zero means 10 in 15 minutes.
@@ -56,10 +56,31 @@ type Config struct {
 // goroutines and by several instances on one store. Those that change something
 // return when the change is durable, stands in the audit trail and no cached
 // verdict of this instance contradicts it any more.
-type Users struct{ cfg Config }
+type Users struct {
+	cfg    Config
+	prover prover
+}
 
 // New makes the service. It fails when a required field is missing, naming it.
 func New(cfg Config) (*Users, error) {
+	cfg = cfg.withDefaults()
+	if err := errors.Join(cfg.validate(), cfg.validateUsers()); err != nil {
+		return nil, err
+	}
+	u := &Users{cfg: cfg}
+	u.prover = prover{
+		cfg: cfg, kind: authn.KindUser, usernames: store.IdentifierUsername, mails: store.IdentifierEmail,
+		unknown: "name", login: "user.login", failed: "user.login_failed",
+		nameOf: func(ctx context.Context, id string) (string, error) {
+			user, err := cfg.Store.UserGet(ctx, id)
+			return user.Username, err
+		},
+	}
+	return u, nil
+}
+
+// withDefaults returns a copy in which what may be zero is filled in.
+func (cfg Config) withDefaults() Config {
 	cfg.Lockout.Limit = cmp.Or(cfg.Lockout.Limit, defaultLockoutLimit)
 	cfg.Lockout.Window = cmp.Or(cfg.Lockout.Window, defaultLockoutWindow)
 	cfg.DeletedRetention = cmp.Or(cfg.DeletedRetention, defaultRetention)
@@ -70,10 +91,7 @@ func New(cfg Config) (*Users, error) {
 	if cfg.Reserved == nil {
 		cfg.Reserved = DefaultReserved()
 	}
-	if err := cfg.validate(); err != nil {
-		return nil, err
-	}
-	return &Users{cfg: cfg}, nil
+	return cfg
 }
 
 func (c Config) validate() error {
@@ -89,11 +107,21 @@ func (c Config) validate() error {
 	check(c.Hasher != nil, "Hasher is required")
 	check(c.Keyring != nil, "Keyring is required")
 	check(c.Sessions != nil, "Sessions is required")
-	check(c.Seal != nil, "Seal is required")
-	check(c.DefaultPlan != "", "DefaultPlan is required")
 	check(c.Lockout.Limit > 0, "Lockout.Limit must not be negative")
 	check(c.Lockout.Window > 0, "Lockout.Window must not be negative")
 	check(c.DeletedRetention > 0, "DeletedRetention must not be negative")
+	return errors.Join(errs...)
+}
+
+// validateUsers checks what only Users need.
+func (c Config) validateUsers() error {
+	var errs []error
+	if c.Seal == nil {
+		errs = append(errs, errors.New("account: Config.Seal is required"))
+	}
+	if c.DefaultPlan == "" {
+		errs = append(errs, errors.New("account: Config.DefaultPlan is required"))
+	}
 	return errors.Join(errs...)
 }
 
@@ -103,7 +131,7 @@ func (u *Users) Get(ctx context.Context, id string) (store.User, error) {
 	if err != nil {
 		return store.User{}, err
 	}
-	return asOf(user, u.now()), nil
+	return asOf(user, u.cfg.now()), nil
 }
 
 // asOf is a user as others see it at a time: a suspension whose end has come
@@ -116,14 +144,18 @@ func asOf(user store.User, now time.Time) store.User {
 }
 
 // now is the time as it comes back from the database.
-func (u *Users) now() time.Time { return u.cfg.Clock().UTC().Truncate(time.Microsecond) }
+func (cfg *Config) now() time.Time { return cfg.Clock().UTC().Truncate(time.Microsecond) }
 
-func target(id string) store.Target { return store.Target{Kind: "user", ID: id} }
+func target(kind authn.Kind, id string) store.Target {
+	return store.Target{Kind: string(kind), ID: id}
+}
 
-// selfActor is a user who acts alone, before there is a principal.
-func selfActor(user store.User, from authn.Origin) store.Actor {
+func targetUser(id string) store.Target { return target(authn.KindUser, id) }
+
+// selfActor is somebody who acts alone, before there is a principal.
+func selfActor(kind authn.Kind, id, username string, from authn.Origin) store.Actor {
 	actor := anonymous(from)
-	actor.Kind, actor.ID, actor.Name = store.ActorUser, user.ID, user.Username
+	actor.Kind, actor.ID, actor.Name = store.ActorKind(kind), id, username
 	return actor
 }
 
