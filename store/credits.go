@@ -36,8 +36,8 @@ type LedgerEntry struct {
 	ReservationID  string    // of a spend or refund: the lease, when there was one
 	Outcome        string    // of a spend: how what it pays for ended, such as "complete"
 	Reason         string
-	IdempotencyKey string // unique within a user, or empty
-	CreatedAt      time.Time
+	IdempotencyKey string    // unique within a user, or empty
+	CreatedAt      time.Time // grows from entry to entry of a user, by a microsecond where the clock does not
 }
 
 // Grant gives credits to a user.

@@ -51,6 +51,9 @@ func callEverything(ctx context.Context, q *sqlstore.Queries) {
 	for _, p := range []store.Page{{Total: true}, {Sort: store.OldestFirst, After: store.Position{At: now, ID: "x"}}} {
 		q.SessionList(ctx, "u", now, p)
 		q.APIKeyList(ctx, "u", p)
+		q.PlanList(ctx, p)
+		q.PlanUsers(ctx, "p", p)
+		q.LedgerList(ctx, "u", p)
 		q.ServiceKeyList(ctx, p)
 		q.AdminList(ctx, p)
 		for _, f := range []store.MessageFilter{{}, {UserID: "u"}, {UserID: "u", ConversationID: "c"}} {
@@ -117,12 +120,19 @@ func callEverything(ctx context.Context, q *sqlstore.Queries) {
 	q.PlanInsert(ctx, store.Plan{ID: "p"})
 	q.PlanGet(ctx, "p")
 	q.PlanUpdate(ctx, store.Plan{ID: "p"})
+	q.PlanInUse(ctx, "p")
+	q.PlanDelete(ctx, "p")
 	q.MeterReserve(ctx, []store.Reserve{lease, refused})
 	q.MeterExtend(ctx, "r", now, now.Add(2*time.Hour))
 	q.MeterPurge(ctx, now, 10)
 	q.MeterSettle(ctx, []store.Settle{{ID: "r", Amount: 1, Now: now}, {ID: "r", Now: now}})
 	q.MeterAdd(ctx, []store.UsageAdd{{Counters: []store.Counter{limit.Counter}, Amount: 1}})
 	q.MeterUsage(ctx, []store.CounterLimit{limit}, now)
+	callCredits(ctx, q, limit, now)
+	q.MeterRefund(ctx, store.Refund{ID: "r", Now: now})
+	q.MeterReset(ctx, []store.Counter{limit.Counter})
+	q.UsageHistory(ctx, "u", "m", now, now.Add(time.Hour))
+	q.UsagePurge(ctx, now, 9)
 	claim := store.TaskClaim{Task: "t", ScheduledAt: now, Now: now, LeaseUntil: now.Add(time.Minute)}
 	q.TaskClaim(ctx, claim)
 	q.TaskRenew(ctx, "t", now, 1, now)
@@ -136,6 +146,24 @@ func callEverything(ctx context.Context, q *sqlstore.Queries) {
 	q.FeedAfter(ctx, 0, 9)
 	q.FeedBounds(ctx)
 	q.FeedPurge(ctx, now.Add(time.Hour), 9)
+}
+
+// callCredits does the same for what moves a balance.
+func callCredits(ctx context.Context, q *sqlstore.Queries, limit store.CounterLimit, now time.Time) {
+	once := &store.Idempotency{Caller: "c", Route: "r", Key: "k", ExpiresAt: now.Add(time.Hour)}
+	hold := store.Reserve{ID: "h", Subject: "u", Meter: store.Credits, Amount: 9, Now: now, ExpiresAt: now.Add(time.Hour)}
+	spend := store.Reserve{ID: "s", Subject: "u", Meter: store.Credits, Amount: 9, Now: now, Consume: true,
+		Limits: []store.CounterLimit{limit}, Idempotency: once}
+	q.CreditGrant(ctx, store.Grant{ID: "g", UserID: "u", Amount: 20, IdempotencyKey: "k", Now: now, ExpiresAt: now.Add(time.Minute)})
+	q.MeterReserve(ctx, []store.Reserve{hold, spend})
+	q.MeterSettle(ctx, []store.Settle{{ID: "h", Amount: 99, Now: now}})
+	q.MeterRefund(ctx, store.Refund{ID: "h", Now: now})
+	q.CreditBalance(ctx, "u", now)
+	q.CreditEnded(ctx, now.Add(time.Hour), store.Position{}, 9)
+	q.CreditExpire(ctx, []string{"u"}, now.Add(time.Hour))
+	q.IdempotencyGet(ctx, "c", "r", "k", now)
+	q.IdempotencyPut(ctx, store.IdempotencyRecord{Idempotency: *once, CreatedAt: now})
+	q.IdempotencyPurge(ctx, now, 9)
 }
 
 // explainer runs methods as a Store does, and notes the plan of each statement.

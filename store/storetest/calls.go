@@ -92,6 +92,10 @@ func calls(s store.Store, u store.User, v store.Session, k store.APIKeyHash, tok
 		{"PlanInsert", func(c context.Context) error { return s.PlanInsert(c, newPlan()) }},
 		{"PlanGet", func(c context.Context) error { return drop(s.PlanGet(c, "free")) }},
 		{"PlanUpdate", func(c context.Context) error { return s.PlanUpdate(c, newPlan()) }},
+		{"PlanDelete", func(c context.Context) error { return s.PlanDelete(c, "free") }},
+		{"PlanList", func(c context.Context) error { return drop(s.PlanList(c, store.Page{})) }},
+		{"PlanInUse", func(c context.Context) error { return drop(s.PlanInUse(c, "free")) }},
+		{"PlanUsers", func(c context.Context) error { return drop(s.PlanUsers(c, "free", store.Page{})) }},
 		{"MeterReserve", func(c context.Context) error { return drop(s.MeterReserve(c, []store.Reserve{lease(1, l)})) }},
 		{"MeterSettle", func(c context.Context) error { return drop(s.MeterSettle(c, []store.Settle{{ID: "res_1"}})) }},
 		{"MeterExtend", func(c context.Context) error { return drop(s.MeterExtend(c, "res_1", moment(0), moment(9))) }},
@@ -105,6 +109,22 @@ func calls(s store.Store, u store.User, v store.Session, k store.APIKeyHash, tok
 		{"TaskFinish", func(c context.Context) error { return drop(s.TaskFinish(c, store.TaskRun{Task: "t"})) }},
 		{"TaskRuns", func(c context.Context) error { return drop(s.TaskRuns(c, "t", 9)) }},
 		{"TaskPurge", func(c context.Context) error { return drop(s.TaskPurge(c, moment(9), 9)) }},
+		{"MeterRefund", func(c context.Context) error { return drop(s.MeterRefund(c, store.Refund{ID: "res_1"})) }},
+		{"MeterReset", func(c context.Context) error { return s.MeterReset(c, []store.Counter{l.Counter}) }},
+		{"UsageHistory", func(c context.Context) error {
+			return drop(s.UsageHistory(c, u.ID, l.Meter, moment(0), moment(9)))
+		}},
+		{"UsagePurge", func(c context.Context) error { return drop(s.UsagePurge(c, moment(9), 9)) }},
+		{"CreditGrant", func(c context.Context) error { _, _, err := s.CreditGrant(c, newGrant(u.ID, 1)); return err }},
+		{"CreditBalance", func(c context.Context) error { return drop(s.CreditBalance(c, u.ID, moment(0))) }},
+		{"CreditEnded", func(c context.Context) error { return drop(s.CreditEnded(c, moment(0), store.Position{}, 9)) }},
+		{"CreditExpire", func(c context.Context) error { return drop(s.CreditExpire(c, []string{u.ID}, moment(0))) }},
+		{"LedgerList", func(c context.Context) error { return drop(s.LedgerList(c, u.ID, store.Page{})) }},
+		{"IdempotencyGet", func(c context.Context) error { return drop(s.IdempotencyGet(c, "c", "r", "k", moment(0))) }},
+		{"IdempotencyPut", func(c context.Context) error {
+			return s.IdempotencyPut(c, store.IdempotencyRecord{Idempotency: newIdempotency(), CreatedAt: moment(0)})
+		}},
+		{"IdempotencyPurge", func(c context.Context) error { return drop(s.IdempotencyPurge(c, moment(9), 9)) }},
 		{"MessageAppend", func(c context.Context) error {
 			return drop(s.MessageAppend(c, []store.Message{newMessage(u.ID, "con_1")}))
 		}},
@@ -143,13 +163,13 @@ func testCancellation(t *testing.T, open Opener) {
 		want(t, got(s.SessionList(t.Context(), u.ID, moment(5), store.Page{}))(t).Items, []store.Session{keptSession(v)})
 		want(t, got(s.APIKeyList(t.Context(), u.ID, store.Page{}))(t).Items, []store.APIKey{keptKey(k).APIKey})
 		want(t, got(s.RefreshTokenGet(t.Context(), token.Hash))(t).UsedAt.IsZero(), true)
+		want(t, len(got(s.ServiceKeyList(t.Context(), store.Page{}))(t).Items), 0)
+		want(t, len(got(s.AdminList(t.Context(), store.Page{}))(t).Items), 0)
 		want(t, len(got(s.AuditList(t.Context(), store.AuditFilter{}, store.Page{}))(t).Items), 0)
 		want(t, len(got(s.MessageList(t.Context(), store.MessageFilter{}, store.Page{}))(t).Items), 0)
 		wantBounds(t, s, 0, 0)
 	})
 }
-		want(t, len(got(s.ServiceKeyList(t.Context(), store.Page{}))(t).Items), 0)
-		want(t, len(got(s.AdminList(t.Context(), store.Page{}))(t).Items), 0)
 
 func testClose(t *testing.T, open Opener) {
 	t.Run("Close/AnythingAfterIsErrClosed", func(t *testing.T) {

@@ -33,6 +33,18 @@ var faults = []fault{
 		func(s store.Store) store.Store { return refusedWrites{s} }},
 	{"expired-leases-stay", "Reserve/MeterReserve/LeasePastItsDeadlineCountsAsReturned",
 		func(s store.Store) store.Store { return expiredStay{s} }},
+	{"spends-read-then-write", "Credits/MeterReserve/Q1",
+		func(s store.Store) store.Store { return spendsOutside{s} }},
+	{"grants-repeat", "Credits/CreditGrant/Q7",
+		func(s store.Store) store.Store { return grantsRepeat{s} }},
+	{"charges-repeat", "Idempotency/MeterReserve/QT-08",
+		func(s store.Store) store.Store { return chargesRepeat{s} }},
+	{"balance-apart-from-ledger", "LedgerProperties/Q16",
+		func(s store.Store) store.Store { return balanceApart{s} }},
+	{"refunds-repeat", "Refund/MeterRefund/QT-09",
+		func(s store.Store) store.Store { return refundsRepeat{s} }},
+	{"resets-forget", "History/MeterReset/StartsAnewAndKeepsTheHistory",
+		func(s store.Store) store.Store { return resetsForget{s} }},
 	{"second-ending-counts", "Settle/MeterSettle/QT-09",
 		func(s store.Store) store.Store { return secondEnding{s} }},
 	{"identifier-overwrites", "Identifiers/IdentifierInsert/Taken",
@@ -195,6 +207,63 @@ func (s secondEnding) MeterSettle(ctx context.Context, batch []store.Settle) ([]
 		}
 	}
 	return ended, err
+}
+
+// spendsOutside asks for the balance and admits what it covered then.
+type spendsOutside struct{ store.Store }
+
+func (s spendsOutside) MeterReserve(ctx context.Context, batch []store.Reserve) ([]store.ReserveResult, error) {
+	balance, err := s.CreditBalance(ctx, batch[0].Subject, batch[0].Now)
+	if err != nil || batch[0].Meter != store.Credits {
+		return s.Store.MeterReserve(ctx, batch)
+	}
+	letOthersRun()
+	results, err := s.Store.MeterReserve(ctx, batch)
+	for i, r := range batch {
+		if err == nil && r.Amount <= balance.Available() {
+			results[i].Refused = store.Admitted
+		}
+	}
+	return results, err
+}
+
+type grantsRepeat struct{ store.Store }
+
+func (s grantsRepeat) CreditGrant(ctx context.Context, g store.Grant) (store.LedgerEntry, bool, error) {
+	g.IdempotencyKey = ""
+	return s.Store.CreditGrant(ctx, g)
+}
+
+type chargesRepeat struct{ store.Store }
+
+func (s chargesRepeat) MeterReserve(ctx context.Context, batch []store.Reserve) ([]store.ReserveResult, error) {
+	batch = slices.Clone(batch)
+	for i := range batch {
+		batch[i].Idempotency = nil
+	}
+	return s.Store.MeterReserve(ctx, batch)
+}
+
+// balanceApart forgets the expiry of grants that is not written down yet.
+type balanceApart struct{ store.Store }
+
+func (s balanceApart) CreditBalance(ctx context.Context, user string, _ time.Time) (store.Balance, error) {
+	return s.Store.CreditBalance(ctx, user, time.Unix(1, 0))
+}
+
+type refundsRepeat struct{ store.Store }
+
+func (s refundsRepeat) MeterRefund(ctx context.Context, r store.Refund) (store.Reservation, error) {
+	v, err := s.Store.MeterRefund(ctx, r)
+	v.Refunded += r.Now.Unix() % 2
+	return v, err
+}
+
+type resetsForget struct{ store.Store }
+
+func (s resetsForget) MeterReset(ctx context.Context, counters []store.Counter) error {
+	_, err := s.UsagePurge(ctx, time.Unix(1<<40, 0), 1000)
+	return err
 }
 
 type overwritesNames struct{ store.Store }

@@ -55,6 +55,38 @@ func testPlans(t *testing.T, open Opener) {
 		next.CreatedAt = p.CreatedAt
 		want(t, got(s.PlanGet(t.Context(), p.ID))(t), keptPlan(next))
 	})
+	run("PlanDelete/Gone", func(t *testing.T, p store.Plan) {
+		must(t, s.PlanDelete(t.Context(), p.ID))
+		_, err := s.PlanGet(t.Context(), p.ID)
+		wantError(t, err, store.ErrNotFound)
+		wantError(t, s.PlanDelete(t.Context(), p.ID), store.ErrNotFound)
+	})
+	run("PlanUsers/OfOnePlan", func(t *testing.T, p store.Plan) {
+		want(t, got(s.PlanInUse(t.Context(), p.ID))(t), false)
+		var users []store.User
+		for i := range 3 {
+			u := newUser()
+			u.Plan, u.CreatedAt = p.ID, moment(i)
+			must(t, s.UserInsert(t.Context(), u))
+			users = append(users, keptUser(u))
+		}
+		must(t, s.UserInsert(t.Context(), newUser()))
+		want(t, got(s.PlanInUse(t.Context(), p.ID))(t), true)
+		page := store.Page{Limit: 2, Sort: store.OldestFirst}
+		list := got(s.PlanUsers(t.Context(), p.ID, page))(t)
+		want(t, list.Items, users[:2])
+		page.After = list.Next
+		want(t, got(s.PlanUsers(t.Context(), p.ID, page))(t).Items, users[2:])
+	})
+	t.Run("PlanList/All", func(t *testing.T) {
+		t.Parallel()
+		s := open(t)
+		older, newer := newPlan(), newPlan()
+		newer.CreatedAt = moment(1)
+		must(t, s.PlanInsert(t.Context(), newer))
+		must(t, s.PlanInsert(t.Context(), older))
+		want(t, got(s.PlanList(t.Context(), store.Page{}))(t).Items, []store.Plan{keptPlan(newer), keptPlan(older)})
+	})
 	run("PlanUpdate/Missing", func(t *testing.T, _ store.Plan) {
 		wantError(t, s.PlanUpdate(t.Context(), newPlan()), store.ErrNotFound)
 	})

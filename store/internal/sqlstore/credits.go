@@ -91,7 +91,7 @@ func addGrant(ctx context.Context, c Conn, g store.Grant) (store.LedgerEntry, er
 	}
 	e, err := ps.enter(ctx, p, store.LedgerEntry{
 		ID: g.ID, Kind: store.LedgerGrant, Amount: amount, Source: g.Source, Priority: g.Priority, Remaining: amount,
-		ExpiresAt: stored(g.ExpiresAt), Reason: g.Reason, IdempotencyKey: g.IdempotencyKey, CreatedAt: stored(g.Now),
+		ExpiresAt: stored(g.ExpiresAt), Reason: g.Reason, IdempotencyKey: g.IdempotencyKey, CreatedAt: g.Now,
 	})
 	if err != nil {
 		return e, err

@@ -14,7 +14,7 @@ const (
 	grantsLeft = `SELECT id, source, remaining, ends_at FROM ledger_entries
 		WHERE user_id = ?1 AND remaining > 0 ORDER BY priority, ends_at, created_at, id`
 	grantTake  = `UPDATE ledger_entries SET remaining = ?2 WHERE id = ?1`
-	balanceGet = `SELECT amount FROM balances WHERE user_id = ?1`
+	balanceGet = `SELECT amount, updated_at FROM balances WHERE user_id = ?1`
 	balancePut = `INSERT INTO balances (user_id, amount, updated_at) VALUES (?1, ?2, ?3)
 		ON CONFLICT (user_id) DO UPDATE SET amount = excluded.amount, updated_at = excluded.updated_at`
 )
@@ -31,8 +31,9 @@ type grant struct {
 type purse struct {
 	user    string
 	amount  int64    // the balance, with what has ended and is not written down yet
+	last    int64    // when the latest entry was made
 	grants  []*grant // in the order in which they are spent
-	changed time.Time
+	changed bool
 }
 
 // at returns what has not ended at a moment.
@@ -69,7 +70,12 @@ func (ps *purses) of(ctx context.Context, user string) (*purse, error) {
 		return p, nil
 	}
 	p := &purse{user: user}
-	var err error
+	_, err := all(ctx, ps.conn, func(r scanner) (struct{}, error) {
+		return struct{}{}, r.Scan(&p.amount, &p.last)
+	}, balanceGet, user)
+	if err != nil {
+		return nil, err
+	}
 	p.grants, err = all(ctx, ps.conn, func(r scanner) (*grant, error) {
 		var g grant
 		return &g, r.Scan(&g.id, &g.source, &g.remaining, &g.ends)
@@ -77,25 +83,21 @@ func (ps *purses) of(ctx context.Context, user string) (*purse, error) {
 	if err != nil {
 		return nil, err
 	}
-	amounts, err := all(ctx, ps.conn, scanInt, balanceGet, user)
-	if err != nil {
-		return nil, err
-	}
-	if len(amounts) > 0 {
-		p.amount = amounts[0]
-	}
 	ps.open[user] = p
 	return p, nil
 }
 
 // enter adds an entry to the ledger of a user, and its amount to the balance.
+// Its time is after that of the entry before, also where a clock is behind, so
+// that the order of times is that in which the balance changed.
 func (ps *purses) enter(ctx context.Context, p *purse, e store.LedgerEntry) (store.LedgerEntry, error) {
 	if e.ID == "" {
 		e.ID = ids.New(ids.Ledger)
 	}
 	p.amount += e.Amount
-	p.changed = e.CreatedAt
-	e.UserID, e.BalanceAfter = p.user, p.amount
+	p.last = max(micros(e.CreatedAt), p.last+1)
+	p.changed = true
+	e.UserID, e.BalanceAfter, e.CreatedAt = p.user, p.amount, fromMicros(p.last)
 	return e, insertEntry(ctx, ps.conn, e)
 }
 
@@ -158,10 +160,10 @@ func (ps *purses) write(ctx context.Context) error {
 				return err
 			}
 		}
-		if p.changed.IsZero() {
+		if !p.changed {
 			continue
 		}
-		if _, err := exec(ctx, ps.conn, balancePut, p.user, p.amount, micros(p.changed)); err != nil {
+		if _, err := exec(ctx, ps.conn, balancePut, p.user, p.amount, p.last); err != nil {
 			return err
 		}
 	}

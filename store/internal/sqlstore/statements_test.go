@@ -55,6 +55,9 @@ func TestListsNumberTheirPlaceholders(t *testing.T) {
 			q.AuditList(t.Context(), store.AuditFilter{ActorID: pick(0, "a"), TargetID: pick(1, "t"), Action: pick(2, "x")}, p)
 			q.SessionList(t.Context(), "u", time.Now(), p)
 			q.APIKeyList(t.Context(), "u", p)
+			q.PlanList(t.Context(), p)
+			q.PlanUsers(t.Context(), "p", p)
+			q.LedgerList(t.Context(), "u", p)
 		}
 	}
 	for text, args := range r.seen {
