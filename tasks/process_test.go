@@ -65,15 +65,20 @@ func TestCase_RL_08_AnotherProcessTakesOverFromOneThatWasKilled(t *testing.T) {
 	}
 
 	// The other process holds the write lock in its run, and dies with it.
-	worked := make(chan struct{})
-	cfg := inRun(func(context.Context) error { close(worked); return nil })
+	cfg := inRun(func(context.Context) error { return nil })
 	cfg.Store = s
-	_, stop := start(t, cfg)
+	r, stop := start(t, cfg)
 	if err := child.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = child.Wait()
-	<-worked
+	for poll := time.Tick(10 * time.Millisecond); r.Stats()[0].Runs == 0; {
+		select {
+		case <-poll:
+		case <-t.Context().Done():
+			t.Fatal(t.Context().Err())
+		}
+	}
 	stop()
 	runs := taskRuns(t, s, "work")
 	if len(runs) != 1 || runs[0].Status != store.TaskDone || runs[0].Fence != 2 || runs[0].Owner == "ins_child" {

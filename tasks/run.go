@@ -67,7 +67,7 @@ func (r *Runner) run(ctx context.Context, j *job, due time.Time) (wait time.Dura
 
 // runClaimed runs a task under its lease and writes down how it ended.
 func (r *Runner) runClaimed(ctx context.Context, j *job, run store.TaskRun) (wait time.Duration, err error) {
-	held, letGo := r.keep(ctx, run)
+	held, letGo := r.keep(ctx, run, j.Timeout)
 	err = r.execute(held, j, &run)
 	if errors.Is(context.Cause(held), errLost) && !errors.Is(err, errLost) {
 		err = errors.Join(errLost, err)
@@ -97,11 +97,14 @@ func (r *Runner) runClaimed(ctx context.Context, j *job, run store.TaskRun) (wai
 	return 0, err
 }
 
-// keep renews the lease of a run until letGo is called. The context that it
-// returns ends when the lease is lost: when another instance has taken the run
-// over, or when the store cannot be asked until it may have.
-func (r *Runner) keep(ctx context.Context, run store.TaskRun) (held context.Context, letGo func()) {
-	held, cancel := context.WithCancelCause(ctx)
+// keep renews the lease of a run until letGo is called, also while a run that
+// was told to stop has not done so, but not beyond its time limit: one that hangs
+// is left to others. The context that it returns ends with ctx, and when the
+// lease is lost: when another instance has taken the run over, or when the store
+// cannot be asked until it may have.
+func (r *Runner) keep(ctx context.Context, run store.TaskRun, limit time.Duration) (held context.Context, letGo func()) {
+	held, lose := context.WithCancelCause(ctx)
+	renewing, stop := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -109,24 +112,27 @@ func (r *Runner) keep(ctx context.Context, run store.TaskRun) (held context.Cont
 		defer renewal.Stop()
 		for until := run.LeaseUntil; ; {
 			select {
-			case <-held.Done():
+			case <-renewing.Done():
 				return
 			case <-renewal.C:
 			}
 			later := r.cfg.Clock().Add(r.cfg.Lease)
-			ok, err := r.cfg.Store.TaskRenew(held, run.Task, run.ScheduledAt, run.Fence, later)
+			ok, err := r.cfg.Store.TaskRenew(renewing, run.Task, run.ScheduledAt, run.Fence, later)
 			switch {
 			case ok:
 				until = later
+			case renewing.Err() != nil:
+				return
 			case err == nil || !r.cfg.Clock().Before(until):
-				cancel(errLost)
+				lose(errLost)
 				return
 			}
 		}
 	}()
 	return held, func() {
-		cancel(nil)
+		stop()
 		<-done
+		lose(nil)
 	}
 }
 

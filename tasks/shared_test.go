@@ -131,6 +131,35 @@ func TestARunThatLostItsLeaseIsCancelledAndCannotBeFinished(t *testing.T) {
 	})
 }
 
+// A run that hangs beyond its time limit is left to others; its own end counts
+// no more.
+func TestARunThatHangsDoesNotHoldUpTheOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, b := openTwo(t)
+		let := make(chan struct{})
+		hangs := tasks.Task{Name: "work", Every: 24 * time.Hour, Shared: true, Jitter: -1, Timeout: 10 * time.Minute,
+			Run: func(context.Context) error { <-let; return nil }}
+		works := hangs
+		var at time.Time
+		works.Run = func(context.Context) error { at = time.Now(); return nil }
+		began := time.Now()
+		_, stopFirst := start(t, tasks.Config{Store: a, Owner: "ins_a", Tasks: []tasks.Task{hangs}})
+		time.Sleep(time.Second)
+		_, stopSecond := start(t, tasks.Config{Store: b, Owner: "ins_b", Tasks: []tasks.Task{works}})
+		time.Sleep(time.Hour)
+		close(let)
+		stopFirst()
+		stopSecond()
+		if after := at.Sub(began); after < 10*time.Minute || after > 12*time.Minute+time.Second {
+			t.Errorf("another instance took over after %v", after)
+		}
+		if runs := taskRuns(t, a, "work"); len(runs) != 1 || runs[0].Owner != "ins_b" {
+			t.Errorf("runs are %+v", runs)
+		}
+	})
+}
+
 func TestACleanStopGivesTheRunToAnotherAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
