@@ -74,7 +74,7 @@ func open(ctx context.Context, path string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, writes.close())
 	}
-	s := &Store{reads: reads, writes: writes}
+	s := &Store{file: file, reads: reads, writes: writes}
 	s.close = sync.OnceValue(s.shut)
 	s.Queries = sqlstore.New(runner{s}, sqlstore.Locks{})
 	if err = s.checkOwner(ctx); err == nil {

@@ -14,6 +14,7 @@ import (
 type Store struct {
 	*sqlstore.Queries
 
+	file   string // its absolute path
 	calls  gate
 	reads  *readPool
 	writes *writer
