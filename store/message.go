@@ -39,6 +39,6 @@ type MessageFilter struct {
 type MessagePurge struct {
 	Plan     string    // of messages that were stored under the plan; empty means every one
 	Before   time.Time // made before
-	TextOnly bool      // empty Request and Response, and keep the rest
+	TextOnly bool      // make Request and Response empty, and keep the rest
 	Limit    int       // at most this many in one transaction
 }

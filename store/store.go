@@ -333,8 +333,9 @@ type MessageStore interface {
 	// MessageGet finds a message of one user; another user's is ErrNotFound.
 	MessageGet(ctx context.Context, userID, id string) (Message, error)
 	MessageList(ctx context.Context, f MessageFilter, p Page) (List[Message], error)
-	// MessagePurge deletes messages, or only their text, oldest first, and
-	// returns how many. The Seq of a conversation goes on all the same.
+	// MessagePurge deletes messages, or only their text, and returns how many;
+	// fewer than the limit means that none is left. The Seq of a conversation
+	// goes on all the same.
 	MessagePurge(ctx context.Context, p MessagePurge) (int, error)
 }
 

@@ -29,11 +29,18 @@ func TestEveryStatementHasAnIndex(t *testing.T) {
 	}
 	for query, plan := range e.plans {
 		for _, step := range plan {
-			if strings.HasPrefix(step, "SCAN ") && !boundedScan(query, step) || strings.Contains(step, "TEMP B-TREE") {
+			if strings.HasPrefix(step, "SCAN ") && !boundedScan(query, step) || strings.Contains(step, "TEMP B-TREE") && !boundedSort(query, step) {
 				t.Errorf("%s:\n%s", step, query)
 			}
 		}
 	}
+}
+
+// boundedSort reports whether a sort is one of messages of one microsecond, or
+// of those of one conversation id, which may be many users'.
+func boundedSort(query, step string) bool {
+	return strings.Contains(query, "FROM message_logs m") &&
+		(strings.Contains(step, "FOR LAST TERM OF ORDER BY") || strings.Contains(query, "m.conversation IN ("))
 }
 
 // boundedScan reports whether a scan ends with a LIMIT: along an index in the
@@ -56,7 +63,8 @@ func callEverything(ctx context.Context, q *sqlstore.Queries) {
 		q.LedgerList(ctx, "u", p)
 		q.ServiceKeyList(ctx, p)
 		q.AdminList(ctx, p)
-		for _, f := range []store.MessageFilter{{}, {UserID: "u"}, {UserID: "u", ConversationID: "c"}} {
+		for _, f := range []store.MessageFilter{{}, {UserID: "u"}, {UserID: "u", ConversationID: "c"}, {ConversationID: "c"},
+			{Model: "m"}, {From: now, Until: now.Add(1)}, {UserID: "u", Model: "m", From: now}} {
 			q.MessageList(ctx, f, p)
 		}
 		for _, f := range []store.AuditFilter{{}, {ActorID: "a"}, {TargetID: "t"}, {Action: "x"}, {ActorID: "a", TargetID: "t", Action: "x"}} {
@@ -141,6 +149,10 @@ func callEverything(ctx context.Context, q *sqlstore.Queries) {
 	q.TaskRuns(ctx, "t", 9)
 	q.TaskPurge(ctx, now, 9)
 	q.MessageAppend(ctx, []store.Message{message, message})
+	q.MessagePurge(ctx, store.MessagePurge{TextOnly: true, Before: now, Limit: 9})
+	q.MessagePurge(ctx, store.MessagePurge{Plan: "p", TextOnly: true, Before: now, Limit: 9})
+	q.MessagePurge(ctx, store.MessagePurge{Plan: "p", Before: now, Limit: 9})
+	q.MessagePurge(ctx, store.MessagePurge{Before: now, Limit: 9})
 	q.AuditInsert(ctx, []store.AuditEvent{{ID: "a", Detail: &store.AuditDetail{}}})
 	q.FeedAppend(ctx, "o", now, []string{"k"})
 	q.FeedAfter(ctx, 0, 9)

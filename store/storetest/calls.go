@@ -129,6 +129,9 @@ func calls(s store.Store, u store.User, v store.Session, k store.APIKeyHash, tok
 			return drop(s.MessageAppend(c, []store.Message{newMessage(u.ID, "con_1")}))
 		}},
 		{"MessageGet", func(c context.Context) error { return drop(s.MessageGet(c, u.ID, "msg_1")) }},
+		{"MessagePurge", func(c context.Context) error {
+			return drop(s.MessagePurge(c, store.MessagePurge{Before: moment(9), Limit: 9}))
+		}},
 		{"MessageList", func(c context.Context) error { return drop(s.MessageList(c, store.MessageFilter{}, store.Page{})) }},
 		{"AuditInsert", func(c context.Context) error { return s.AuditInsert(c, []store.AuditEvent{newEvent()}) }},
 		{"AuditList", func(c context.Context) error { return drop(s.AuditList(c, store.AuditFilter{}, store.Page{})) }},

@@ -73,6 +73,8 @@ var faults = []fault{
 		func(s store.Store) store.Store { return claimsOutside{s} }},
 	{"task-runs-unfenced", "Tasks/TaskRenew/TaskFinish/FencedOff",
 		func(s store.Store) store.Store { return unfenced{s} }},
+	{"purge-forgets-seq", "MessagePurge/MessagePurge/SeqGoesOn",
+		func(s store.Store) store.Store { return forgetsSeq{s} }},
 	{"messages-of-others", "Messages/MessageGet/OfAnotherUser",
 		func(s store.Store) store.Store { return othersMessages{s} }},
 }
@@ -421,4 +423,17 @@ func (s claimsOutside) TaskClaim(ctx context.Context, c store.TaskClaim) (store.
 	letOthersRun()
 	run, _, err := s.Store.TaskClaim(ctx, c)
 	return run, true, err
+}
+
+type forgetsSeq struct{ store.Store }
+
+func (s forgetsSeq) MessageAppend(ctx context.Context, batch []store.Message) ([]store.Message, error) {
+	left, err := s.MessageList(ctx, store.MessageFilter{UserID: batch[0].UserID}, store.Page{Limit: 1})
+	stored, appendErr := s.Store.MessageAppend(ctx, batch)
+	if err == nil && appendErr == nil && len(left.Items) == 0 {
+		for i := range stored {
+			stored[i].Seq = int64(i + 1)
+		}
+	}
+	return stored, appendErr
 }

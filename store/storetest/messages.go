@@ -14,7 +14,7 @@ import (
 // newMessage makes a message with every field set.
 func newMessage(userID, conversation string) store.Message {
 	return store.Message{
-		ID: newID("msg_"), ConversationID: conversation, UserID: userID, Username: "name", Model: "m-1",
+		ID: newID("msg_"), ConversationID: conversation, UserID: userID, Username: "name", Plan: "free", Model: "m-1",
 		Request:  json.RawMessage(`[{"role":"user","content":"Grüße 'x' \u0000"}]`),
 		Response: json.RawMessage(`[ {"role":"assistant","content":"1"} ]`),
 		TokensIn: 12, TokensOut: 34, Cost: 56, Latency: 1234567 * time.Nanosecond, Status: "ok",
@@ -106,6 +106,19 @@ func testMessages(t *testing.T, open Opener) {
 		_, err = s.MessageGet(t.Context(), user, newID("msg_"))
 		wantError(t, err, store.ErrNotFound)
 	})
+	run("MessageAppend/ABatchOfManyWithARepeat", func(t *testing.T, user, conversation string) {
+		old := add(t, newMessage(user, conversation))[0]
+		batch := make([]store.Message, 100)
+		wanted := make([]store.Message, 100)
+		for i := range batch {
+			batch[i] = newMessage(user, conversation)
+			wanted[i] = appended(batch[i], int64(i+2))
+		}
+		batch[99], wanted[99] = old, old
+		want(t, add(t, batch...), wanted)
+		next := newMessage(user, conversation)
+		want(t, add(t, next), []store.Message{appended(next, 101)})
+	})
 	t.Run("MessageList/Filters", func(t *testing.T) {
 		t.Parallel()
 		testMessageFilters(t, open(t))
@@ -120,7 +133,7 @@ func testMessageFilters(t *testing.T, s store.Store) {
 	var all []store.Message
 	for i := range 12 {
 		m := newMessage([]string{"usr_a", "usr_b"}[i%2], []string{"con_1", "con_2", "con_3"}[i%3])
-		m.CreatedAt = moment(i / 4)
+		m.CreatedAt, m.Model = moment(i/4), []string{"m-1", "m-2"}[i/2%2]
 		all = append(all, got(s.MessageAppend(t.Context(), []store.Message{m}))(t)...)
 	}
 	slices.SortFunc(all, func(a, b store.Message) int { return byPosition(a.CreatedAt, a.ID, b.CreatedAt, b.ID) })
@@ -129,13 +142,20 @@ func testMessageFilters(t *testing.T, s store.Store) {
 		"User":                {UserID: "usr_a"},
 		"Conversation":        {ConversationID: "con_2"},
 		"UserAndConversation": {UserID: "usr_b", ConversationID: "con_1"},
+		"Model":               {Model: "m-2"},
+		"UserAndModel":        {UserID: "usr_b", Model: "m-1"},
+		"FromIsIn":            {From: moment(1)},
+		"UntilIsOut":          {Until: moment(1)},
+		"UserAndTimes":        {UserID: "usr_a", From: moment(1), Until: moment(2)},
 		"NothingMatches":      {UserID: "usr_c"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			testPaging(t, func(ctx context.Context, p store.Page) (store.List[store.Message], error) {
 				return s.MessageList(ctx, f, p)
 			}, slices.DeleteFunc(slices.Clone(all), func(m store.Message) bool {
-				return f.UserID != "" && m.UserID != f.UserID || f.ConversationID != "" && m.ConversationID != f.ConversationID
+				return f.UserID != "" && m.UserID != f.UserID || f.ConversationID != "" && m.ConversationID != f.ConversationID ||
+					f.Model != "" && m.Model != f.Model ||
+					!f.From.IsZero() && m.CreatedAt.Before(kept(f.From)) || !f.Until.IsZero() && !m.CreatedAt.Before(kept(f.Until))
 			}))
 		})
 	}

@@ -68,6 +68,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"LedgerProperties", testLedgerProperties},
 		{"Tasks", testTasks},
 		{"Messages", testMessages},
+		{"MessagePurge", testMessagePurge},
 		{"Audit", testAudit},
 		{"Feed", testFeed},
 		{"InTx", testInTx},

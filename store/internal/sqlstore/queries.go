@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"iter"
 
 	"github.com/usermgmt/usermgmt/store"
 )
@@ -17,6 +18,13 @@ type Reader interface {
 type Conn interface {
 	Reader
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+// Bulk is a Conn that can run one statement many times at less cost a time. The
+// arguments are int64, string or []byte, and are read before the next are asked
+// for. It returns how many rows were changed in all.
+type Bulk interface {
+	ExecEach(ctx context.Context, query string, args iter.Seq[[]any]) (int64, error)
 }
 
 // Runner decides where the statements of a method run. The Runner of a store
@@ -131,6 +139,22 @@ func exec(ctx context.Context, c Conn, query string, args ...any) (int64, error)
 		return 0, err
 	}
 	return res.RowsAffected()
+}
+
+// execEach runs a statement once for each of args, and returns how many rows
+// were changed in all.
+func execEach(ctx context.Context, c Conn, query string, args iter.Seq[[]any]) (changed int64, err error) {
+	if b, ok := c.(Bulk); ok {
+		return b.ExecEach(ctx, query, args)
+	}
+	for row := range args {
+		n, err := exec(ctx, c, query, row...)
+		if err != nil {
+			return changed, err
+		}
+		changed += n
+	}
+	return changed, nil
 }
 
 // one reads the first row. None is ErrNotFound.

@@ -51,7 +51,8 @@ func TestListsNumberTheirPlaceholders(t *testing.T) {
 			return s
 		}
 		for _, p := range []store.Page{{}, {Sort: store.OldestFirst}, {After: store.Position{ID: "x"}}, {Total: true}} {
-			q.MessageList(t.Context(), store.MessageFilter{UserID: pick(0, "u"), ConversationID: pick(1, "c")}, p)
+			q.MessageList(t.Context(), store.MessageFilter{UserID: pick(0, "u"), ConversationID: pick(1, "c"), Model: pick(2, "m")}, p)
+			q.MessageList(t.Context(), store.MessageFilter{UserID: pick(0, "u"), From: time.Now(), Until: time.Now()}, p)
 			q.AuditList(t.Context(), store.AuditFilter{ActorID: pick(0, "a"), TargetID: pick(1, "t"), Action: pick(2, "x")}, p)
 			q.SessionList(t.Context(), "u", time.Now(), p)
 			q.APIKeyList(t.Context(), "u", p)
