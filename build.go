@@ -113,6 +113,8 @@ func (m *Manager) buildAuthn(context.Context) error {
 		Fresh:     m.follower.Fresh,
 		OnKeyUse:  m.keyUses.Note,
 		Rate:      m.cfg.RateLimit,
+
+		ServiceKeyPrefix: m.cfg.serviceKeyPrefix(),
 	})
 	m.sessions = authn.NewSessions(authn.SessionsConfig{
 		Store:       m.store,
@@ -133,8 +135,16 @@ func (m *Manager) buildAuthn(context.Context) error {
 		DefaultScopes: m.cfg.DefaultScopes,
 		Meters:        m.cfg.meterNames(),
 	})
+	m.serviceKeys = authn.NewServiceKeys(authn.ServiceKeysConfig{
+		Store:  m.store,
+		Door:   m.door,
+		Prefix: m.cfg.serviceKeyPrefix(),
+		Clock:  m.cfg.Clock,
+	})
 	return nil
 }
+
+func (c Config) serviceKeyPrefix() string { return c.KeyPrefix + "s_" }
 
 // meterNames are the meters that a key may have limits of.
 func (c Config) meterNames() []string {
@@ -155,7 +165,7 @@ func (m *Manager) buildPeople(context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.users, err = account.New(account.Config{
+	people := account.Config{
 		Store:                 m.store,
 		Door:                  m.door,
 		Trail:                 m.trail,
@@ -163,7 +173,7 @@ func (m *Manager) buildPeople(context.Context) error {
 		Keyring:               m.keyring,
 		Sessions:              m.sessions,
 		Seal:                  ring,
-		Policy:                account.PasswordPolicy{MinLength: m.cfg.PasswordMinLength, Brand: "usermgmt"},
+		Policy:                m.cfg.passwordPolicy(),
 		Reserved:              m.cfg.ReservedUsernames,
 		Lockout:               m.cfg.Lockout,
 		DefaultPlan:           m.cfg.DefaultPlan,
@@ -172,8 +182,16 @@ func (m *Manager) buildPeople(context.Context) error {
 		DeletedRetention:      m.cfg.DeletedRetention,
 		Clock:                 m.cfg.Clock,
 		Logger:                m.logger,
-	})
+	}
+	if m.users, err = account.New(people); err != nil {
+		return err
+	}
+	m.admins, err = account.NewAdmins(people)
 	return err
+}
+
+func (c Config) passwordPolicy() account.PasswordPolicy {
+	return account.PasswordPolicy{MinLength: c.PasswordMinLength, Brand: "usermgmt"}
 }
 
 // buildMetering makes the meters and the default plan.

@@ -72,6 +72,13 @@ type Config struct {
 	// USERMGMT_PASSWORD_LOGIN is true or false.
 	DisablePasswordLogin bool
 
+	// AdminUsername and AdminPassword are those of the first admin, whom
+	// Admins().EnsureFirst makes when there is none. Empty means "admin", and a
+	// password that is made up and shown once. One that is given has at least 15
+	// characters.
+	AdminUsername string `env:"USERMGMT_ADMIN_USERNAME"`
+	AdminPassword string `env:"USERMGMT_ADMIN_PASSWORD"`
+
 	// PasswordHash is "bcrypt" or "argon2id". Empty means bcrypt. A password of
 	// more than 72 bytes is hashed with argon2id whatever the setting.
 	PasswordHash string `env:"USERMGMT_PASSWORD_HASH"`
@@ -193,6 +200,7 @@ func (c Config) withDefaults() Config {
 	c.Listen = cmp.Or(c.Listen, defaultListen)
 	c.BaseURL = strings.TrimSuffix(cmp.Or(c.BaseURL, "http://127.0.0.1:8080"), "/")
 	c.DatabaseURL = cmp.Or(c.DatabaseURL, "sqlite:usermgmt.db")
+	c.AdminUsername = cmp.Or(c.AdminUsername, "admin")
 	c.PasswordHash = cmp.Or(c.PasswordHash, "bcrypt")
 	c.BcryptCost = cmp.Or(c.BcryptCost, 12)
 	c.PasswordMinLength = cmp.Or(c.PasswordMinLength, 8)

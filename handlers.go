@@ -16,6 +16,8 @@ func (m *Manager) buildAPI() {
 		Users:            m.users,
 		Sessions:         m.sessions,
 		Keys:             m.keys,
+		Admins:           m.admins,
+		Services:         m.serviceKeys,
 		Metering:         m.metering,
 		Messages:         m.messages,
 		Tokens:           m.tokens,
@@ -37,6 +39,9 @@ func (m *Manager) buildAPI() {
 // UserRouter serves the routes of users (register, login, me ...) under a
 // prefix such as "/auth". The request keeps its full path: no StripPrefix.
 func (m *Manager) UserRouter(prefix string) http.Handler { return m.api.UserRouter(prefix) }
+
+// AdminRouter serves the routes of admins under a prefix such as "/admin".
+func (m *Manager) AdminRouter(prefix string) http.Handler { return m.api.AdminRouter(prefix) }
 
 // OpenAPIHandler serves the OpenAPI 3.1 document of the routers made so far,
 // with their prefixes.

@@ -45,7 +45,11 @@ type Manager struct {
 	keyUses  *authn.KeyUses
 	sessions *authn.Sessions
 	keys     *authn.Keys
+
+	serviceKeys *authn.ServiceKeys
+
 	users    *account.Users
+	admins   *account.Admins
 	metering *metering.Service
 	messages *messagelog.Log
 	api      *httpapi.API
@@ -89,7 +93,21 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 // Users are the accounts of people.
 func (m *Manager) Users() *account.Users { return m.users }
 
-// Sessions are the sign-ins of users.
+// Admins are the accounts of those who run the service.
+func (m *Manager) Admins() *account.Admins { return m.admins }
+
+// EnsureFirstAdmin makes the first admin, an owner, when there is none, with the
+// name and password of the Config. Where the Config has no password, one is made
+// up, which is in the answer and nowhere else: show it to whoever starts the
+// service, and do not log it. Of any number of processes one makes the admin.
+func (m *Manager) EnsureFirstAdmin(ctx context.Context) (account.FirstAdmin, error) {
+	return m.admins.EnsureFirst(ctx, m.cfg.AdminUsername, m.cfg.AdminPassword)
+}
+
+// ServiceKeys are the credentials of services that ask over HTTP.
+func (m *Manager) ServiceKeys() *authn.ServiceKeys { return m.serviceKeys }
+
+// Sessions are the sign-ins of users and admins.
 func (m *Manager) Sessions() *authn.Sessions { return m.sessions }
 
 // Keys are the API keys of users.

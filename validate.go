@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/usermgmt/usermgmt/account"
 	"github.com/usermgmt/usermgmt/authn"
 	"github.com/usermgmt/usermgmt/internal/seal"
 	"github.com/usermgmt/usermgmt/metering"
@@ -75,6 +76,10 @@ func (c Config) validateAddresses(f *faults) {
 }
 
 func (c Config) validatePeople(f *faults) {
+	_, err := account.ParseUsername(c.AdminUsername)
+	f.check(err == nil, "AdminUsername (USERMGMT_ADMIN_USERNAME)", "must be a user name: 3 to 32 of a-z 0-9 . _ -")
+	f.check(c.AdminPassword == "" || c.passwordPolicy().ForAdmins().Check(c.AdminPassword, c.AdminUsername, "") == nil,
+		"AdminPassword (USERMGMT_ADMIN_PASSWORD)", "must have at least 15 characters and not be one that is tried first")
 	f.check(c.PasswordHash == "bcrypt" || c.PasswordHash == "argon2id",
 		"PasswordHash (USERMGMT_PASSWORD_HASH)", "must be bcrypt or argon2id")
 	least := 10

@@ -35,7 +35,8 @@ type SessionsConfig struct {
 	IdleTTL time.Duration
 	// AbsoluteTTL is how long a session lives at most; zero means 30 days.
 	AbsoluteTTL time.Duration
-	// AdminTTL is the same of an admin's; zero means 12 hours.
+	// AdminTTL is the same of an admin's; zero means 12 hours, or AbsoluteTTL
+	// where that is less.
 	AdminTTL time.Duration
 	// Grace is how long the last used refresh token still gives the successor
 	// that it gave first; zero means 10 seconds.
@@ -68,7 +69,7 @@ type Sessions struct{ cfg SessionsConfig }
 func NewSessions(cfg SessionsConfig) *Sessions {
 	cfg.IdleTTL = cmp.Or(cfg.IdleTTL, defaultIdleTTL)
 	cfg.AbsoluteTTL = cmp.Or(cfg.AbsoluteTTL, defaultAbsoluteTTL)
-	cfg.AdminTTL = cmp.Or(cfg.AdminTTL, defaultAdminTTL)
+	cfg.AdminTTL = cmp.Or(cfg.AdminTTL, min(defaultAdminTTL, cfg.AbsoluteTTL))
 	cfg.Grace = cmp.Or(cfg.Grace, defaultRefreshGrace)
 	cfg.Logger = cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler))
 	if cfg.Clock == nil {

@@ -7,9 +7,10 @@ type Action string
 
 // What anybody may ask for, since it makes or proves a credential.
 const (
-	Register Action = "user.register"
-	SignIn   Action = "user.login"
-	Refresh  Action = "session.refresh"
+	Register    Action = "user.register"
+	SignIn      Action = "user.login"
+	SignInAdmin Action = "admin.login"
+	Refresh     Action = "session.refresh"
 )
 
 // What users ask for about themselves.
@@ -22,7 +23,7 @@ const (
 	ReadMessages   Action = "message.read"
 )
 
-// What users ask for about their sessions.
+// What somebody who signed in asks for about his sessions.
 const (
 	SignOut        Action = "session.logout"
 	ReadSessions   Action = "session.read"
@@ -37,4 +38,24 @@ const (
 	RotateKey Action = "key.rotate"
 	EnableKey Action = "key.enable"
 	RevokeKey Action = "key.revoke"
+)
+
+// What admins ask for about themselves.
+const ReadAdmin Action = "admin.read"
+
+// What admins ask for about the keys of services.
+const (
+	ReadServiceKeys  Action = "service_key.read"
+	CreateServiceKey Action = "service_key.create"
+	RevokeServiceKey Action = "service_key.revoke"
+)
+
+// What admins ask for about users.
+const GrantCredits Action = "user.credits"
+
+// What services ask for on behalf of users.
+const (
+	Consume        Action = "usage.consume"
+	Reserve        Action = "usage.reserve" // and what becomes of a reservation
+	AppendMessages Action = "message.append"
 )

@@ -7,11 +7,12 @@ import (
 	"github.com/usermgmt/usermgmt/store"
 )
 
-// Decide returns nil when the caller may do the action. An anonymous caller of
-// something that needs a credential is ErrUnauthenticated, a caller of a kind
-// that the action is not for ErrInvalidToken, and one who lacks the right, or
-// an action that is not in the table, ErrForbidden.
-func Decide(p authn.Principal, a Action) error {
+// Decide returns nil when the caller may do the action on the routes of a kind of
+// account, which are for no other kind. An anonymous caller of something that
+// needs a credential is ErrUnauthenticated, a caller of another kind
+// ErrInvalidToken, and one who lacks the right, or an action that is not in the
+// table, ErrForbidden.
+func Decide(p authn.Principal, routes authn.Kind, a Action) error {
 	r, ok := ruleOf(a)
 	switch {
 	case !ok:
@@ -20,10 +21,25 @@ func Decide(p authn.Principal, a Action) error {
 		return nil
 	case !p.Authenticated():
 		return store.Errorf(store.ErrUnauthenticated, "This needs a credential, and the request carries none.")
-	case p.Kind == authn.KindUser:
-		return r.user.decide(p)
+	case p.Kind == routes:
+		return r.decide(p)
 	}
 	return store.Errorf(store.ErrInvalidToken, "The credential is not one for this route.")
+}
+
+// decide asks the column of the caller's kind.
+func (r rule) decide(p authn.Principal) error {
+	switch p.Kind {
+	case authn.KindUser:
+		return r.user.decide(p)
+	case authn.KindAdmin:
+		return r.admin.decide(p)
+	case authn.KindService:
+		if r.service != "" {
+			return needScope(p, r.service)
+		}
+	}
+	return notThisAccount()
 }
 
 func (u userRule) decide(p authn.Principal) error {
@@ -31,15 +47,36 @@ func (u userRule) decide(p authn.Principal) error {
 		if u.token {
 			return nil
 		}
-		return store.Errorf(store.ErrForbidden, "This account may not do this.")
+		return notThisAccount()
 	}
 	switch {
 	case len(u.key) == 0:
 		return store.Errorf(store.ErrForbidden, "An API key may not do this. Sign in.")
-	case !slices.ContainsFunc(u.key, p.HasScope):
-		return &store.Error{Code: store.ErrForbidden, Detail: "The API key lacks the scope " + u.key[0] + ".", Scope: u.key[0]}
+	case slices.ContainsFunc(u.key, p.HasScope):
+		return nil
 	}
-	return nil
+	return needScope(p, u.key[0])
+}
+
+func (r adminRule) decide(p authn.Principal) error {
+	switch {
+	case r.any, r.permission != "" && p.HasPermission(r.permission):
+		return nil
+	case r.permission == "":
+		return notThisAccount()
+	}
+	return store.Errorf(store.ErrForbidden, "This needs the permission %s.", r.permission)
+}
+
+func needScope(p authn.Principal, scope string) error {
+	if p.HasScope(scope) {
+		return nil
+	}
+	return &store.Error{Code: store.ErrForbidden, Detail: "The key lacks the scope " + scope + ".", Scope: scope}
+}
+
+func notThisAccount() error {
+	return store.Errorf(store.ErrForbidden, "This account may not do this.")
 }
 
 // Known reports whether the action has a row in the table.
@@ -54,9 +91,22 @@ func Public(a Action) bool {
 	return r.anyone
 }
 
-// KeyScopes returns the scopes of which an API key needs one for the action;
-// none means that keys never may.
-func KeyScopes(a Action) []string {
+// KeyScopes returns the scopes of which a key, a user's or a service's, needs one
+// for the action on the routes of its kind; none means that such keys never may.
+func KeyScopes(routes authn.Kind, a Action) []string {
 	r, _ := ruleOf(a)
-	return slices.Clone(r.user.key)
+	switch {
+	case routes == authn.KindUser:
+		return slices.Clone(r.user.key)
+	case routes == authn.KindService && r.service != "":
+		return []string{r.service}
+	}
+	return nil
+}
+
+// Permission returns what an admin needs for the action; empty means that any
+// admin may, or none.
+func Permission(a Action) string {
+	r, _ := ruleOf(a)
+	return r.admin.permission
 }

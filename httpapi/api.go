@@ -23,6 +23,8 @@ type Config struct {
 	Users    *account.Users
 	Sessions *authn.Sessions
 	Keys     *authn.Keys
+	Admins   *account.Admins
+	Services *authn.ServiceKeys
 	Metering *metering.Service
 	Messages *messagelog.Log
 	Tokens   *authn.Tokens

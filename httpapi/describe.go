@@ -9,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/usermgmt/usermgmt/authn"
 	"github.com/usermgmt/usermgmt/authz"
 	"github.com/usermgmt/usermgmt/internal/problem"
 	"github.com/usermgmt/usermgmt/ratelimit"
@@ -17,8 +18,10 @@ import (
 
 // The names of the security schemes.
 const (
-	schemeBearer = "bearer"
-	schemeAPIKey = "apiKey"
+	schemeBearer  = "bearer"
+	schemeAPIKey  = "apiKey"
+	schemeAdmin   = "admin"
+	schemeService = "service"
 )
 
 // describe makes the OpenAPI operation of a route and the shape of its body.
@@ -31,7 +34,7 @@ func describe[I, O any](r *router, rt route) (*huma.Operation, *shape) {
 		OperationID: rt.id + r.suffix,
 		Summary:     rt.summary,
 		Tags:        []string{rt.tag},
-		Security:    securityOf(rt.action),
+		Security:    securityOf(r.kind, rt.action),
 		Responses:   map[string]*huma.Response{},
 	}
 	if strings.Contains(rt.path, "{id}") {
@@ -59,16 +62,26 @@ func describe[I, O any](r *router, rt route) (*huma.Operation, *shape) {
 	return op, body
 }
 
-// securityOf says which credentials an action takes: none, an access token, or
-// also an API key. Scopes that stand in one requirement are all needed, so each
-// that is enough has a requirement of its own. No requirement at all is said in
-// so many words: an empty list, not an absent one.
-func securityOf(a authz.Action) []map[string][]string {
-	if authz.Public(a) {
-		return []map[string][]string{}
+// securityOf says which credentials an action takes on the routes of a kind: none,
+// an access token, or also an API key. Scopes that stand in one requirement are
+// all needed, so each that is enough has a requirement of its own. No requirement
+// at all is said in so many words: an empty list, not an absent one.
+func securityOf(kind authn.Kind, a authz.Action) []map[string][]string {
+	security := []map[string][]string{}
+	switch {
+	case authz.Public(a):
+		return security
+	case kind == authn.KindService:
+		return append(security, map[string][]string{schemeService: authz.KeyScopes(kind, a)})
+	case kind == authn.KindAdmin:
+		needed := []string{}
+		if permission := authz.Permission(a); permission != "" {
+			needed = append(needed, permission)
+		}
+		return append(security, map[string][]string{schemeAdmin: needed})
 	}
-	security := []map[string][]string{{schemeBearer: {}}}
-	for _, scope := range authz.KeyScopes(a) {
+	security = append(security, map[string][]string{schemeBearer: {}})
+	for _, scope := range authz.KeyScopes(kind, a) {
 		security = append(security, map[string][]string{schemeAPIKey: {scope}})
 	}
 	return security

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/usermgmt/usermgmt/authn"
 	"github.com/usermgmt/usermgmt/authz"
 	"github.com/usermgmt/usermgmt/internal/problem"
 	"github.com/usermgmt/usermgmt/middleware"
@@ -33,6 +34,7 @@ type handler[I, O any] func(ctx context.Context, c *call, in I) (O, error)
 // errors repeat the input, and its read deadline replaces the server's.
 type endpoint[I, O any] struct {
 	api     *API
+	kind    authn.Kind // whose routes it is one of
 	route   route
 	body    *shape // nil when no body is read
 	handler handler[I, O]
@@ -54,7 +56,7 @@ func (e *endpoint[I, O]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (e *endpoint[I, O]) answer(w http.ResponseWriter, r *http.Request, c *call) (out O, err error) {
-	if err := authz.Decide(c.principal, e.route.action); err != nil {
+	if err := authz.Decide(c.principal, e.kind, e.route.action); err != nil {
 		e.api.recordDenial(c, e.route.action)
 		return out, err
 	}

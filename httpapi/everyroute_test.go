@@ -29,6 +29,10 @@ var bodies = map[string]string{
 	"create-key":        `{"name":"k"}`,
 	"update-key":        `{"name":"other"}`,
 	"rotate-key":        `{}`,
+
+	"login-admin":        `{"username":"root","password":"` + adminPassword + `"}`,
+	"refresh-admin":      `{"refresh_token":"ADMIN"}`,
+	"create-service-key": `{"name":"k"}`,
 }
 
 // everyRoute calls fn with each operation of the document, and a good body.
@@ -48,12 +52,35 @@ func (w *world) everyRoute(fn func(method, path, body string, op operation)) {
 	}
 }
 
+// cast holds a credential of each kind.
+type cast struct {
+	user, admin person
+	service     string // a service key
+}
+
+// newCast signs a user and an admin in.
+func (w *world) newCast(user person) cast {
+	w.t.Helper()
+	_, service := w.serviceKey(`{"name":"k"}`)
+	return cast{user, w.admin(), service}
+}
+
 // credential is what the operation asks for, or none.
-func (p person) credential(op operation) string {
+func (c cast) credential(op operation) string {
 	if len(op.Security) == 0 {
 		return ""
 	}
-	return p.access
+	for scheme, credential := range map[string]string{"admin": c.admin.access, "service": c.service} {
+		if _, asked := op.Security[0][scheme]; asked {
+			return credential
+		}
+	}
+	return c.user.access
+}
+
+// body fills the refresh tokens in.
+func (c cast) body(body string) string {
+	return strings.NewReplacer("REFRESH", c.user.refresh, "ADMIN", c.admin.refresh).Replace(body)
 }
 
 // TestCase_HT_11_EveryRouteWithoutADatabase closes the database, and takes the
@@ -79,17 +106,18 @@ func TestCase_HT_11_EveryRouteWithoutADatabase(t *testing.T) {
 				t.Cleanup(func() { must(t, s.Close()) })
 				return s
 			}})
-			known, unknown := w.register("alice"), w.login("alice")
-			w.call("GET", "/auth/me", known.access, "").want(200, "") // and remembered
+			known, unknown := w.newCast(w.register("alice")), w.newCast(w.login("alice"))
+			w.call("GET", "/auth/me", known.user.access, "").want(200, "") // and remembered
+			w.call("GET", "/admin/me", known.admin.access, "").want(200, "")
 			fault.cause(t, path, w.store)
 			w.everyRoute(func(method, path, body string, op operation) {
 				path = strings.ReplaceAll(path, "{id}", "key_00000000000000000000000000000000")
-				for name, p := range map[string]person{"known": known, "unknown": unknown} {
+				for name, c := range map[string]cast{"known": known, "unknown": unknown} {
 					status, code := fault.status, fault.code
-					if credential := p.credential(op); credential == unknown.access {
+					if name == "unknown" && c.credential(op) != "" {
 						status, code = http.StatusServiceUnavailable, "unavailable" // nobody can tell whose it is
 					}
-					a := w.call(method, path, p.credential(op), strings.ReplaceAll(body, "REFRESH", p.refresh))
+					a := w.call(method, path, c.credential(op), c.body(body))
 					if a.status != status || a.text("code") != code || a.text("request_id") != "request-1" ||
 						a.header.Get("Content-Type") != "application/problem+json" || a.header.Get("Cache-Control") != "no-store" {
 						t.Errorf("%s %s, %s: %d %v %s", method, path, name, a.status, a.header, a.body)
@@ -97,7 +125,7 @@ func TestCase_HT_11_EveryRouteWithoutADatabase(t *testing.T) {
 					if (a.header.Get("Retry-After") != "") != (a.status == 503) {
 						t.Errorf("%s %s: Retry-After %q with %d", method, path, a.header.Get("Retry-After"), a.status)
 					}
-					for _, inside := range []string{"canary", "sql", "table", "column", "closed", "goroutine", ".go", ".db", "/tmp", password, known.access} {
+					for _, inside := range []string{"canary", "sql", "table", "column", "closed", "goroutine", ".go", ".db", "/tmp", password, known.user.access} {
 						if strings.Contains(strings.ToLower(a.body), inside) {
 							t.Errorf("%s %s says %q: %s", method, path, inside, a.body)
 						}
@@ -116,7 +144,7 @@ func dropTables(t *testing.T, path string) {
 	defer db.Close()
 	for _, table := range []string{
 		"users", "identifiers", "password_hashes", "sessions", "refresh_tokens", "api_keys", "plans", "usage", "message_logs",
-		"sign_in_failures", "audit_events", "change_feed",
+		"sign_in_failures", "audit_events", "change_feed", "admins", "service_keys",
 	} {
 		_, err := db.ExecContext(t.Context(), `ALTER TABLE `+table+` RENAME TO canary_`+table)
 		must(t, err)
@@ -164,6 +192,7 @@ func TestCase_AZ_05_AZ_08_EveryBody(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
 	alice := w.register("alice")
+	cast := w.newCast(alice)
 	id, _ := w.key(alice.access, `{"name":"k"}`)
 	before, err := w.store.UserGet(t.Context(), alice.id)
 	must(t, err)
@@ -179,11 +208,11 @@ func TestCase_AZ_05_AZ_08_EveryBody(t *testing.T) {
 		path = strings.ReplaceAll(path, "{id}", id)
 		send := func(member string) {
 			t.Helper()
-			full := strings.TrimPrefix(strings.ReplaceAll(body, "REFRESH", alice.refresh), "{")
+			full := strings.TrimPrefix(cast.body(body), "{")
 			if full != "}" {
 				full = "," + full
 			}
-			a := w.call(method, path, alice.credential(op), "{"+member+full)
+			a := w.call(method, path, cast.credential(op), "{"+member+full)
 			a.want(http.StatusUnprocessableEntity, "validation_failed")
 		}
 		for _, name := range slices.Sorted(maps.Keys(extras)) {

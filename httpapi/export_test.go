@@ -6,6 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/usermgmt/usermgmt/authn"
 	"github.com/usermgmt/usermgmt/authz"
 )
 
@@ -24,7 +25,7 @@ func Decoder[T any]() func(data []byte, v *T) error {
 
 // AddRoute adds a route for an action, as the routers do.
 func AddRoute(a *API, action authz.Action) {
-	r := a.newRouter("test", "/test")
+	r := a.newRouter(authn.KindUser, "/test")
 	handle(r, route{method: "GET", path: "/x", id: "x", action: action, status: 204}, func(context.Context, *call, none) (none, error) {
 		return none{}, nil
 	})

@@ -31,7 +31,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const password = "a quiet walk at noon"
+const (
+	password      = "a quiet walk at noon"
+	adminPassword = "a long way down the river"
+)
 
 var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 
@@ -45,6 +48,7 @@ type world struct {
 	trail    *audit.Trail
 	metering *metering.Service
 	messages *messagelog.Log
+	admins   *account.Admins
 	logs     *lockedBuffer
 
 	mu  sync.Mutex
@@ -97,6 +101,9 @@ func newWorld(t *testing.T, s settings) *world {
 	}
 	users, err := account.New(accounts)
 	must(t, err)
+	w.admins, err = account.NewAdmins(accounts)
+	must(t, err)
+	services := authn.NewServiceKeys(authn.ServiceKeysConfig{Store: w.store, Door: door, Clock: w.clock})
 	w.metering, err = metering.New(metering.Config{Store: w.store, Door: door, Versions: versions, Clock: w.clock, DefaultPlan: store.Plan{
 		ID: "free", Name: "Free", Limits: []store.Limit{{Meter: metering.Conversations, Window: store.Day, Limit: 100}},
 	}})
@@ -110,7 +117,7 @@ func newWorld(t *testing.T, s settings) *world {
 	})
 
 	w.cfg = httpapi.Config{
-		Users: users, Sessions: sessions, Keys: keys, Metering: w.metering, Messages: w.messages, Tokens: tokens, Trail: w.trail,
+		Users: users, Sessions: sessions, Keys: keys, Admins: w.admins, Services: services, Metering: w.metering, Messages: w.messages, Tokens: tokens, Trail: w.trail,
 		Authenticate: middleware.Authenticate(middleware.AuthenticateConfig{Verifier: verifier, Clock: w.clock}),
 		CursorKeys:   [][]byte{secret(3)}, Version: "1.2.3", Logger: logger, Clock: w.clock,
 		Health: []httpapi.HealthCheck{{Name: "database", Run: w.store.Ping}},
@@ -127,6 +134,7 @@ func (w *world) restart(change func(*httpapi.Config)) {
 	w.api = httpapi.New(w.cfg)
 	mux := http.NewServeMux()
 	mux.Handle("/auth/", w.api.UserRouter("/auth"))
+	mux.Handle("/admin/", w.api.AdminRouter("/admin"))
 	mux.Handle("/health", w.api.Health())
 	mux.Handle("/health/", w.api.Health())
 	mux.Handle("/.well-known/jwks.json", w.api.JWKS())
@@ -168,7 +176,7 @@ func (w *world) call(method, path, credential, body string) answer {
 		r.Header.Set("Content-Type", "application/json")
 	}
 	switch {
-	case strings.HasPrefix(credential, "um_"):
+	case strings.HasPrefix(credential, "um_"), strings.HasPrefix(credential, "ums_"):
 		r.Header.Set("X-API-Key", credential)
 	case credential != "":
 		r.Header.Set("Authorization", "Bearer "+credential)
@@ -250,6 +258,21 @@ func (w *world) login(name string) person {
 
 func personOf(a answer) person {
 	return person{a.text("user", "id"), a.text("access_token"), a.text("refresh_token"), a.text("session_id")}
+}
+
+// admin signs the first admin in, whom the first call makes.
+func (w *world) admin() person {
+	w.t.Helper()
+	_, err := w.admins.EnsureFirst(w.t.Context(), "root", adminPassword)
+	must(w.t, err)
+	return personOf(w.call("POST", "/admin/login", "", `{"username":"root","password":"`+adminPassword+`"}`).want(http.StatusOK, ""))
+}
+
+// serviceKey makes a service key and returns its id and the key itself.
+func (w *world) serviceKey(body string) (id, secret string) {
+	w.t.Helper()
+	a := w.call("POST", "/admin/service-keys", w.admin().access, body).want(http.StatusCreated, "")
+	return a.text("id"), a.text("key")
 }
 
 // key makes an API key and returns its id and the key itself.

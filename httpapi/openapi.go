@@ -3,6 +3,7 @@ package httpapi
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -35,15 +36,26 @@ func (a *API) OpenAPI() http.Handler {
 	})
 }
 
-// tags are the sections of the document, in the order of reading.
-func tags() []*huma.Tag {
-	return []*huma.Tag{
+// tags are the sections that the operations are in, in the order of reading.
+func tags(paths map[string]*huma.PathItem) []*huma.Tag {
+	all := []*huma.Tag{
 		{Name: "account", Description: "Registration, sign-in and one's own account"},
 		{Name: "sessions", Description: "Sign-ins that live, and the tokens of one"},
 		{Name: "keys", Description: "API keys: credentials for programs, within limits of their own"},
 		{Name: "usage", Description: "Limits, and what is used of them"},
 		{Name: "messages", Description: "The log of one's own conversations"},
+		{Name: "admin", Description: "Sign-in of those who run the service"},
+		{Name: "service-keys", Description: "Credentials for services that act for users"},
 	}
+	used := make(map[string]bool)
+	for _, item := range paths {
+		for _, op := range []*huma.Operation{item.Get, item.Put, item.Post, item.Patch, item.Delete} {
+			if op != nil {
+				used[op.Tags[0]] = true
+			}
+		}
+	}
+	return slices.DeleteFunc(all, func(t *huma.Tag) bool { return !used[t.Name] })
 }
 
 // document returns the document, made anew after a router was added.
@@ -71,14 +83,15 @@ func (a *API) merge() *huma.OpenAPI {
 			Description: "Accounts, sign-in, sessions, API keys, usage and message logs.",
 			License:     &huma.License{Name: "MIT", Identifier: "MIT"},
 		},
-		Tags:  tags(),
 		Paths: map[string]*huma.PathItem{},
 		Components: &huma.Components{
 			Schemas: a.schemas,
 			Headers: headers(),
 			SecuritySchemes: map[string]*huma.SecurityScheme{
-				schemeBearer: {Type: "http", Scheme: "bearer", Description: "An access token, or an API key."},
-				schemeAPIKey: {Type: "apiKey", In: "header", Name: "X-API-Key", Description: "An API key with the scope."},
+				schemeBearer:  {Type: "http", Scheme: "bearer", Description: "An access token, or an API key."},
+				schemeAPIKey:  {Type: "apiKey", In: "header", Name: "X-API-Key", Description: "An API key with the scope."},
+				schemeAdmin:   {Type: "http", Scheme: "bearer", Description: "An access token of an admin with the permission, or of an owner."},
+				schemeService: {Type: "http", Scheme: "bearer", Description: "A service key with the scope; X-API-Key takes it too."},
 			},
 		},
 	}
@@ -90,6 +103,7 @@ func (a *API) merge() *huma.OpenAPI {
 			doc.Paths[r.prefix+path] = item
 		}
 	}
+	doc.Tags = tags(doc.Paths)
 	return doc
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/usermgmt/usermgmt/authn"
 	"github.com/usermgmt/usermgmt/authz"
 	"github.com/usermgmt/usermgmt/middleware"
 	"github.com/usermgmt/usermgmt/store"
@@ -18,16 +19,16 @@ import (
 // router is the operations of one kind under one prefix.
 type router struct {
 	api    *API
-	kind   string // whose it is, such as "user"
-	prefix string // "" or "/auth": a slash at the beginning, none at the end
-	suffix string // of operation ids
+	kind   authn.Kind // whose it is
+	prefix string     // "" or "/auth": a slash at the beginning, none at the end
+	suffix string     // of operation ids
 	mux    *http.ServeMux
 	huma   huma.API
 }
 
 // routerOf returns the handler of the router of a kind under a prefix. The first
 // call makes it.
-func (a *API) routerOf(kind, prefix string, addRoutes func(*router)) http.Handler {
+func (a *API) routerOf(kind authn.Kind, prefix string, addRoutes func(*router)) http.Handler {
 	prefix = cleanPrefix(prefix)
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -44,7 +45,7 @@ func (a *API) routerOf(kind, prefix string, addRoutes func(*router)) http.Handle
 // newRouter makes a router of a kind without operations. huma's document, schema and docs
 // pages are off: one document describes all routers, and it is ours to serve.
 // No format or hook is set either, since no body passes through huma.
-func (a *API) newRouter(kind, prefix string) *router {
+func (a *API) newRouter(kind authn.Kind, prefix string) *router {
 	mux := http.NewServeMux()
 	return &router{
 		api:    a,
@@ -60,7 +61,7 @@ func (a *API) newRouter(kind, prefix string) *router {
 }
 
 // suffix keeps the operation ids of a second router of a kind apart.
-func (a *API) suffix(kind string) string {
+func (a *API) suffix(kind authn.Kind) string {
 	n := 1
 	for _, r := range a.routers {
 		if r.kind == kind {
@@ -120,13 +121,17 @@ type route struct {
 
 // secure puts in front of an operation what its declared security asks for:
 // there is no other place where a credential is read, so that what is
-// documented and what is enforced are one.
+// documented and what is enforced are one. A service is not slowed down: it asks
+// for many users, each of whom has limits.
 func (r *router) secure(op *huma.Operation, next http.Handler) http.Handler {
 	cfg := r.api.cfg
 	if len(op.Security) == 0 {
 		return cfg.LimitByIP(cfg.LimitLogin(next))
 	}
-	return cfg.LimitByIP(cfg.Authenticate(cfg.LimitByPrincipal(next)))
+	if r.kind != authn.KindService {
+		next = cfg.LimitByPrincipal(next)
+	}
+	return cfg.LimitByIP(cfg.Authenticate(next))
 }
 
 // handle adds an operation. It panics when the route has no action in the
@@ -137,7 +142,7 @@ func handle[I, O any](r *router, rt route, h handler[I, O]) {
 	}
 	op, body := describe[I, O](r, rt)
 	r.huma.OpenAPI().AddOperation(op)
-	e := &endpoint[I, O]{api: r.api, route: rt, body: body, handler: h}
+	e := &endpoint[I, O]{api: r.api, kind: r.kind, route: rt, body: body, handler: h}
 	secured := r.secure(op, e)
 	r.huma.Adapter().Handle(op, func(ctx huma.Context) {
 		req, w := humago.Unwrap(ctx)

@@ -8,32 +8,40 @@ import (
 	"github.com/usermgmt/usermgmt/store"
 )
 
-// Session is what a sign-in or a refresh hands out. It is the only answer in
-// which the tokens appear.
+// Tokens are what a sign-in or a refresh hands out. Theirs are the only answers
+// in which tokens appear.
+type Tokens struct {
+	AccessToken      string `json:"access_token"`
+	TokenType        string `json:"token_type" enum:"Bearer"`
+	ExpiresIn        int64  `json:"expires_in" doc:"Seconds until the access token expires"`
+	RefreshToken     string `json:"refresh_token"`
+	RefreshExpiresIn int64  `json:"refresh_expires_in" doc:"Seconds until the refresh token expires unless it is used"`
+	SessionID        string `json:"session_id"`
+}
+
+// Session is a sign-in of a user.
 type Session struct {
-	AccessToken      string     `json:"access_token"`
-	TokenType        string     `json:"token_type" enum:"Bearer"`
-	ExpiresIn        int64      `json:"expires_in" doc:"Seconds until the access token expires"`
-	RefreshToken     string     `json:"refresh_token"`
-	RefreshExpiresIn int64      `json:"refresh_expires_in" doc:"Seconds until the refresh token expires unless it is used"`
-	SessionID        string     `json:"session_id"`
-	Kind             authn.Kind `json:"kind" enum:"user"`
-	User             User       `json:"user"`
+	Tokens
+	Kind authn.Kind `json:"kind" enum:"user"`
+	User User       `json:"user"`
 }
 
 func (a *API) session(g authn.Grant, u store.User) Session {
+	return Session{a.tokens(g), authn.KindUser, a.user(u)}
+}
+
+func (a *API) tokens(g authn.Grant) Tokens {
 	session := secondsUntil(g.RefreshExpiresAt, a.cfg.Clock())
-	return Session{
+	lifetime := a.cfg.Tokens.TTL(authn.Kind(g.Session.Kind))
+	return Tokens{
 		AccessToken: g.AccessToken.Reveal(),
 		TokenType:   "Bearer",
 		// The lifetime as it was given, not what is left of it in the fraction of
 		// a second that the answer took; a token is worth nothing after its session.
-		ExpiresIn:        min(int64(a.cfg.Tokens.TTL(authn.Kind(g.Session.Kind))/time.Second), session),
+		ExpiresIn:        min(int64(lifetime/time.Second), session),
 		RefreshToken:     g.RefreshToken.Reveal(),
 		RefreshExpiresIn: session,
 		SessionID:        g.Session.ID,
-		Kind:             authn.KindUser,
-		User:             a.user(u),
 	}
 }
 

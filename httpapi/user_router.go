@@ -3,6 +3,7 @@ package httpapi
 import (
 	"net/http"
 
+	"github.com/usermgmt/usermgmt/authn"
 	"github.com/usermgmt/usermgmt/authz"
 	"github.com/usermgmt/usermgmt/store"
 )
@@ -16,7 +17,7 @@ import (
 //
 // The OpenAPI document describes the router from then on, once a prefix.
 func (a *API) UserRouter(prefix string) http.Handler {
-	return a.routerOf("user", prefix, func(r *router) {
+	return a.routerOf(authn.KindUser, prefix, func(r *router) {
 		a.accountRoutes(r)
 		a.sessionRoutes(r)
 		a.keyRoutes(r)

@@ -46,6 +46,9 @@ func run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, mgr.Close()) }()
 
+	if err := firstAdmin(ctx, mgr); err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("cannot listen; set USERMGMT_LISTEN to a free host:port: %w", err)
@@ -54,10 +57,21 @@ func run(ctx context.Context) (err error) {
 	return serve(ctx, mgr, listener, cfg.Logger)
 }
 
+// firstAdmin makes the first admin, and shows the password that was made up for
+// him once: on standard output, not in the log.
+func firstAdmin(ctx context.Context, mgr *usermgmt.Manager) error {
+	first, err := mgr.EnsureFirstAdmin(ctx)
+	if err == nil && first.Password != "" {
+		fmt.Printf("The first admin is %s with the password %s (shown this once).\n", first.Admin.Username, first.Password.Reveal())
+	}
+	return err
+}
+
 func routes(mgr *usermgmt.Manager) http.Handler {
 	protect := mgr.Protect(usermgmt.Scope("chat"), usermgmt.Conversation())
 	mux := http.NewServeMux()
 	mux.Handle("/auth/", mgr.UserRouter("/auth"))
+	mux.Handle("/admin/", mgr.AdminRouter("/admin"))
 	mux.Handle("/health", mgr.HealthHandler())
 	mux.Handle("/health/", mgr.HealthHandler())
 	mux.Handle("/.well-known/jwks.json", mgr.JWKSHandler())
