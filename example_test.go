@@ -140,11 +140,11 @@ func ExampleReportUsage() {
 	r.Header.Set("Authorization", "Bearer "+grant.AccessToken.Reveal())
 	handler.ServeHTTP(httptest.NewRecorder(), r)
 
-	_, counters, err := mgr.Metering().Usage(ctx, usermgmt.PrincipalOf(user))
+	used, err := mgr.Metering().Usage(ctx, usermgmt.PrincipalOf(user))
 	if err != nil {
 		log.Fatal(err)
 	}
-	for _, c := range counters {
+	for _, c := range used.Counters {
 		fmt.Println(c.Meter, c.Used)
 	}
 	// Output:

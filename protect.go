@@ -94,7 +94,7 @@ func (m *Manager) mustHave(d demands) {
 		}
 	}
 	for _, c := range d.charges {
-		declared := slices.Contains(m.cfg.Meters, Meter{Name: c.meter}) || c.meter == metering.Conversations
+		declared := slices.Contains(m.cfg.Meters, Meter{Name: c.meter}) || slices.Contains([]string{metering.Conversations, metering.Credits}, c.meter)
 		if !declared || c.estimate < 1 {
 			panic(fmt.Sprintf("usermgmt: Protect charges %d of the meter %q; it must be at least 1 of one in Config.Meters", c.estimate, c.meter))
 		}

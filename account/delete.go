@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/usermgmt/usermgmt/internal/change"
 	"github.com/usermgmt/usermgmt/store"
 )
 
@@ -16,7 +17,7 @@ import (
 // stays held. Usage, messages and the trail stay under the account's id. It
 // needs a reason (ErrReasonRequired).
 func (u *Users) Delete(ctx context.Context, actor store.Actor, id, reason string) error {
-	if err := checkReason(reason); err != nil {
+	if err := change.CheckReason(reason); err != nil {
 		return err
 	}
 	return u.cfg.Door.Do(ctx, actor, func(ctx context.Context, q store.Queries, c *store.Change) error {

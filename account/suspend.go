@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/usermgmt/usermgmt/internal/change"
 	"github.com/usermgmt/usermgmt/store"
 )
 
@@ -14,7 +15,7 @@ import (
 // what they were, nothing changes and nothing is audited. It needs a reason
 // (ErrReasonRequired) and an end that is ahead (ErrValidation).
 func (u *Users) Suspend(ctx context.Context, actor store.Actor, id, reason string, until time.Time) error {
-	if err := checkReason(reason); err != nil {
+	if err := change.CheckReason(reason); err != nil {
 		return err
 	}
 	until = until.UTC().Truncate(time.Microsecond)
@@ -37,7 +38,7 @@ func (u *Users) Suspend(ctx context.Context, actor store.Actor, id, reason strin
 // nil, and not audited, for an account that is active. It needs a reason
 // (ErrReasonRequired).
 func (u *Users) Reactivate(ctx context.Context, actor store.Actor, id, reason string) error {
-	if err := checkReason(reason); err != nil {
+	if err := change.CheckReason(reason); err != nil {
 		return err
 	}
 	return u.cfg.Door.Do(ctx, actor, func(ctx context.Context, q store.Queries, c *store.Change) error {

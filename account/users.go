@@ -5,9 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/usermgmt/usermgmt/audit"
 	"github.com/usermgmt/usermgmt/authn"
@@ -20,7 +18,6 @@ const (
 	defaultLockoutLimit  = 10
 	defaultLockoutWindow = 15 * time.Minute
 	defaultRetention     = 30 * 24 * time.Hour
-	maxReason            = 500
 )
 
 // Config is what Users and Admins need. The services are required, and for Users
@@ -166,17 +163,6 @@ func anonymous(from authn.Origin) store.Actor {
 		actor.IP = from.IP.String()
 	}
 	return actor
-}
-
-// checkReason asks for the reason of a change to somebody else's account.
-func checkReason(reason string) error {
-	switch {
-	case strings.TrimSpace(reason) == "":
-		return store.Errorf(store.ErrReasonRequired, "Say why: the reason goes into the audit trail.")
-	case !utf8.ValidString(reason) || utf8.RuneCountInString(reason) > maxReason:
-		return store.Invalid("reason", "too_long", "A reason has at most 500 characters.")
-	}
-	return nil
 }
 
 // joinInvalid makes one error of what is wrong with several members: one

@@ -22,7 +22,8 @@ type KeyUpdate struct {
 }
 
 // LimitChange sets the limit of one meter and window or, with Inherit, ends it:
-// then what holds for the user holds for the key alone.
+// then what holds for the user holds for a key alone, and what holds for the plan
+// for a user.
 type LimitChange struct {
 	store.Limit
 	Inherit bool
@@ -51,7 +52,7 @@ func (up KeyUpdate) apply(key store.APIKey) store.APIKey {
 		key.Limits = nil
 	}
 	for _, change := range up.Limits {
-		key.Limits = change.apply(key.Limits)
+		key.Limits = change.Apply(key.Limits)
 	}
 	return key
 }
@@ -62,9 +63,9 @@ func set[T any](to *T, from *T) {
 	}
 }
 
-// apply returns the limits with the change made, each in its place. It writes
+// Apply returns the limits with the change made, each in its place. It writes
 // into the list it is given.
-func (change LimitChange) apply(limits []store.Limit) []store.Limit {
+func (change LimitChange) Apply(limits []store.Limit) []store.Limit {
 	i := slices.IndexFunc(limits, change.sameCounter)
 	switch {
 	case i < 0 && change.Inherit:

@@ -59,8 +59,9 @@ type Principal struct {
 
 	Permissions []string // of an admin: what the account may do
 
-	Limits []store.Limit  // limits of the key's own
-	Rate   ratelimit.Rate // the key's own rate, else the plan's; zero means the configured one
+	Limits    []store.Limit  // limits of the key's own
+	Overrides []store.Limit  // limits of the user's own, each in place of the plan's of its meter and window
+	Rate      ratelimit.Rate // the key's own rate, else the plan's; zero means the configured one
 }
 
 // Authenticated reports whether somebody stands behind the request.
@@ -109,7 +110,7 @@ func (p Principal) Actor(ip, requestID string) store.Actor {
 // PrincipalOf is how a user appears to a handler after a sign-in, without a
 // session: as a host names a user that it acts for.
 func PrincipalOf(u store.User) Principal {
-	return Principal{Subject: u.ID, Kind: KindUser, Username: u.Username, Plan: u.Plan, Zone: u.Zone, AllScopes: true}
+	return Principal{Subject: u.ID, Kind: KindUser, Username: u.Username, Plan: u.Plan, Zone: u.Zone, Overrides: u.Limits, AllScopes: true}
 }
 
 type contextKey struct{}

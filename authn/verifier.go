@@ -356,7 +356,7 @@ func (v *Verifier) admit(ctx context.Context, d *verdict, p Principal, user stor
 		return err
 	}
 	p.Subject, p.Kind, p.Username = user.ID, KindUser, user.Username
-	p.Plan, p.Zone = user.Plan, user.Zone
+	p.Plan, p.Zone, p.Overrides = user.Plan, user.Zone, user.Limits
 	p.Rate = effectiveRate(p.Rate, rate, v.cfg.Rate)
 	d.principal = &p
 	return nil

@@ -55,7 +55,7 @@ func TestUsage(t *testing.T) {
 	p := authn.Principal{Subject: alice.id, Kind: authn.KindUser, Plan: "free", Zone: store.Zone{Name: "UTC"}, AllScopes: true}
 	settled, _, err := w.metering.Reserve(t.Context(), p, metering.Conversations, 3, time.Minute)
 	must(t, err)
-	_, err = w.metering.Settle(t.Context(), settled.ID, 3)
+	_, err = w.metering.Settle(t.Context(), settled.ID, 3, store.OutcomeComplete)
 	must(t, err)
 	_, _, err = w.metering.Reserve(t.Context(), p, metering.Conversations, 2, time.Minute)
 	must(t, err)

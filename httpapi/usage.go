@@ -93,12 +93,12 @@ type Credits struct {
 }
 
 func (a *API) getUsage(ctx context.Context, c *call, _ none) (Usage, error) {
-	plan, counters, err := a.cfg.Metering.Usage(ctx, c.principal)
+	used, err := a.cfg.Metering.Usage(ctx, c.principal)
 	if err != nil {
 		return Usage{}, err
 	}
-	meters := make([]MeterUsage, len(counters))
-	for i, s := range counters {
+	meters := make([]MeterUsage, len(used.Counters))
+	for i, s := range used.Counters {
 		meters[i] = MeterUsage{
 			Meter:     s.Meter,
 			Window:    s.Window,
@@ -109,7 +109,11 @@ func (a *API) getUsage(ctx context.Context, c *call, _ none) (Usage, error) {
 			ResetsAt:  s.End.UTC(),
 		}
 	}
-	return Usage{Plan: plan, Meters: meters}, nil
+	return Usage{
+		Plan:    used.Plan,
+		Meters:  meters,
+		Credits: Credits{Balance: used.Credits.Amount, Reserved: used.Credits.Reserved},
+	}, nil
 }
 
 // amountOf reads what amountOrNull shows.

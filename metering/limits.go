@@ -9,7 +9,7 @@ import (
 )
 
 // counters returns what a unit of a meter counts against: each limit of the
-// plan under the user, each limit of the key under the key's family, and the
+// plan, or of the user's own in its place, under the user, each limit of the key under the key's family, and the
 // user's day in any case, so that usage can be shown where nothing is limited.
 func (s *Service) counters(p authn.Principal, plan store.Plan, meter string, now time.Time) []store.CounterLimit {
 	var all []store.CounterLimit
@@ -30,7 +30,7 @@ func (s *Service) counters(p authn.Principal, plan store.Plan, meter string, now
 		}
 		all[same].Limit = stricter(all[same].Limit, c.Limit)
 	}
-	for _, l := range plan.Limits {
+	for _, l := range effective(plan.Limits, p.Overrides) {
 		add(p.Subject, l)
 	}
 	add(p.Subject, store.Limit{Meter: meter, Window: store.Day, Limit: store.Unlimited})
@@ -40,6 +40,21 @@ func (s *Service) counters(p authn.Principal, plan store.Plan, meter string, now
 		}
 	}
 	return all
+}
+
+// effective returns the limits of a plan, each with the user's own in its place,
+// and those of the user's own that the plan has none for.
+func effective(plan, own []store.Limit) []store.Limit {
+	if len(own) == 0 {
+		return plan
+	}
+	limits := slices.Clone(own)
+	for _, l := range plan {
+		if !slices.ContainsFunc(own, func(o store.Limit) bool { return samePair(o, l) }) {
+			limits = append(limits, l)
+		}
+	}
+	return limits
 }
 
 // stricter returns the limit that admits less.

@@ -9,11 +9,11 @@ import (
 	"github.com/usermgmt/usermgmt/store"
 )
 
-// The names that are taken. Conversations is counted everywhere; Credits names
-// the balance of an account, which no host can declare as a meter of its own.
+// The built-in meters, whose names no host can declare. Conversations is counted
+// everywhere; Credits is the balance of an account, in micro-units.
 const (
 	Conversations = "conversations"
-	Credits       = "credits"
+	Credits       = store.Credits
 )
 
 // Meter is something the host counts, such as tokens or pictures.
@@ -56,9 +56,12 @@ func slug(s, extra string) bool {
 	return strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789"+extra) == ""
 }
 
+// limitable are the names of all meters, Credits among them.
+func (s *Service) limitable() []string { return append(slices.Clip(s.meters), Credits) }
+
 // declared answers ErrValidation for a meter that nobody declared.
 func (s *Service) declared(meter string) error {
-	if slices.Contains(s.meters, meter) {
+	if meter == Credits || slices.Contains(s.meters, meter) {
 		return nil
 	}
 	return store.Invalid("meter", "unknown", "must be the name of a meter that is declared")

@@ -3,16 +3,20 @@
 // each decision is taken inside a transaction. Concurrent requests share
 // transactions.
 //
-// Units are first held under a lease (Reserve) and then settled with the actual
-// amount (Settle) or returned (Release). A lease that is never ended returns its
+// Units are counted at once (Consume), or first held under a lease (Reserve) and
+// then settled with the actual amount (Settle) or returned (Release). A lease that is never ended returns its
 // units by itself at its deadline. Windows are found by their date in the
 // account's time zone, so nothing has to run for a new day to begin.
+//
+// Credits are a meter too: what is held of it is held back from the balance, and
+// what is used is spent from the grants, with an entry in the ledger for each.
 package metering
 
 import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -54,6 +58,7 @@ type Service struct {
 	meters    []string
 	locations locations
 	plans     *lru.Cache[string, cachedPlan]
+	granted   *lru.Cache[string, string] // by user, the key of the last grant of a plan
 
 	reserves *groupcommit.Committer[store.Reserve, store.ReserveResult]
 	settles  *groupcommit.Committer[store.Settle, store.Reservation]
@@ -75,10 +80,14 @@ func New(cfg Config) (*Service, error) {
 		cfg.DefaultPlan.OnInterrupt = store.ChargeDelivered
 	}
 	meters, err := meterNames(cfg.Meters)
-	if err := errors.Join(err, validatePlan(cfg.DefaultPlan, meters)); err != nil {
+	if err := errors.Join(err, checkDefaultPlan(cfg.DefaultPlan, append(slices.Clip(meters), Credits))); err != nil {
 		return nil, err
 	}
 	plans, err := lru.New[string, cachedPlan](planCacheSize)
+	if err != nil {
+		return nil, err
+	}
+	granted, err := lru.New[string, string](grantedCacheSize)
 	if err != nil {
 		return nil, err
 	}
@@ -88,6 +97,7 @@ func New(cfg Config) (*Service, error) {
 		meters:    meters,
 		locations: locations{logger: cfg.Logger},
 		plans:     plans,
+		granted:   granted,
 		reserves:  groupcommit.New(opts, cfg.Store.MeterReserve),
 		settles:   groupcommit.New(opts, cfg.Store.MeterSettle),
 		adds: groupcommit.New(opts, func(ctx context.Context, batch []store.UsageAdd) ([]struct{}, error) {

@@ -102,11 +102,11 @@ func (b *bench) mustReserve(t *testing.T, p authn.Principal) store.Reservation {
 // usage returns the counter of a window under a subject.
 func (b *bench) usage(t *testing.T, p authn.Principal, subject string, w store.Window) store.CounterState {
 	t.Helper()
-	_, all, err := b.Usage(t.Context(), p)
+	used, err := b.Usage(t.Context(), p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range all {
+	for _, c := range used.Counters {
 		if c.Subject == subject && c.Meter == metering.Conversations && c.Window == w {
 			return c
 		}
@@ -157,7 +157,7 @@ func TestTheBooksAreRight(t *testing.T) {
 			}
 			switch i % 3 {
 			case 0:
-				_, err = b.Settle(t.Context(), r.ID, 1)
+				_, err = b.Settle(t.Context(), r.ID, 1, store.OutcomeComplete)
 				settled.Add(1)
 			case 1:
 				_, err = b.Release(t.Context(), r.ID)
@@ -249,7 +249,7 @@ func TestCase_QT_12_ANewDayGivesTheLimitOnce(t *testing.T) {
 	p := ann
 	p.Zone = store.Zone{Name: "America/New_York"}
 	for range 10 {
-		if _, err := b.Settle(t.Context(), b.mustReserve(t, p).ID, 1); err != nil {
+		if _, err := b.Settle(t.Context(), b.mustReserve(t, p).ID, 1, store.OutcomeComplete); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -297,7 +297,7 @@ func TestCase_QT_09_TheFirstEndingStands(t *testing.T) {
 			wg.Go(func() {
 				var err error
 				if i%2 == 0 {
-					answers[i], err = b.Settle(t.Context(), r.ID, int64(i))
+					answers[i], err = b.Settle(t.Context(), r.ID, int64(i), store.OutcomeComplete)
 				} else {
 					answers[i], err = b.Release(t.Context(), r.ID)
 				}
@@ -332,7 +332,7 @@ func TestSettleCountsTheActualAmount(t *testing.T) {
 	} {
 		r := b.mustReserve(t, ann)
 		b.now = b.now.Add(row.wait)
-		got, err := b.Settle(t.Context(), r.ID, row.actual)
+		got, err := b.Settle(t.Context(), r.ID, row.actual, store.OutcomeComplete)
 		if err != nil || got.Status != row.status || got.Settled != row.actual {
 			t.Errorf("%s: Settle = %+v, %v", row.name, got, err)
 		}
@@ -376,19 +376,19 @@ func TestUsageShowsWhatIsNotLimitedToo(t *testing.T) {
 	t.Parallel()
 	b := open(t, store.Limit{Meter: "tokens", Window: store.Week, Limit: 10})
 	b.mustReserve(t, ann)
-	plan, all, err := b.Usage(t.Context(), ann)
-	if err != nil || plan != "free" {
-		t.Fatalf("Usage = %q, %v", plan, err)
+	used, err := b.Usage(t.Context(), ann)
+	if err != nil || used.Plan != "free" {
+		t.Fatalf("Usage = %q, %v", used.Plan, err)
 	}
 	var got []string
-	for _, c := range all {
+	for _, c := range used.Counters {
 		got = append(got, c.Meter+"-"+string(c.Window))
 	}
 	if want := "conversations-day tokens-week tokens-day"; strings.Join(got, " ") != want {
 		t.Errorf("counters are %v, want %s", got, want)
 	}
-	if all[0].Limit != store.Unlimited || all[0].Reserved != 1 {
-		t.Errorf("the day's conversations are %+v", all[0])
+	if day := used.Counters[0]; day.Limit != store.Unlimited || day.Reserved != 1 {
+		t.Errorf("the day's conversations are %+v", day)
 	}
 }
 
@@ -396,15 +396,20 @@ func TestCase_QT_05_WhatIsOutOfRange(t *testing.T) {
 	t.Parallel()
 	b := open(t, daily(10))
 	for name, call := range map[string]func() error{
-		"amount 0":       func() error { _, _, err := b.Reserve(t.Context(), ann, "tokens", 0, time.Minute); return err },
-		"amount -1":      func() error { _, _, err := b.Reserve(t.Context(), ann, "tokens", -1, time.Minute); return err },
-		"amount 2^53":    func() error { _, _, err := b.Reserve(t.Context(), ann, "tokens", 1<<53, time.Minute); return err },
-		"ttl 0":          func() error { _, _, err := b.Reserve(t.Context(), ann, "tokens", 1, 0); return err },
-		"ttl over 1 h":   func() error { _, _, err := b.Reserve(t.Context(), ann, "tokens", 1, time.Hour+1); return err },
-		"no such meter":  func() error { _, _, err := b.Reserve(t.Context(), ann, "pictures", 1, time.Minute); return err },
-		"credits":        func() error { _, _, err := b.Reserve(t.Context(), ann, metering.Credits, 1, time.Minute); return err },
-		"settle -1":      func() error { _, err := b.Settle(t.Context(), ids.New(ids.Reservation), -1); return err },
-		"settle 2^53":    func() error { _, err := b.Settle(t.Context(), ids.New(ids.Reservation), 1<<53); return err },
+		"amount 0":      func() error { _, _, err := b.Reserve(t.Context(), ann, "tokens", 0, time.Minute); return err },
+		"amount -1":     func() error { _, _, err := b.Reserve(t.Context(), ann, "tokens", -1, time.Minute); return err },
+		"amount 2^53":   func() error { _, _, err := b.Reserve(t.Context(), ann, "tokens", 1<<53, time.Minute); return err },
+		"ttl 0":         func() error { _, _, err := b.Reserve(t.Context(), ann, "tokens", 1, 0); return err },
+		"ttl over 1 h":  func() error { _, _, err := b.Reserve(t.Context(), ann, "tokens", 1, time.Hour+1); return err },
+		"no such meter": func() error { _, _, err := b.Reserve(t.Context(), ann, "pictures", 1, time.Minute); return err },
+		"settle -1": func() error {
+			_, err := b.Settle(t.Context(), ids.New(ids.Reservation), -1, store.OutcomeComplete)
+			return err
+		},
+		"settle 2^53": func() error {
+			_, err := b.Settle(t.Context(), ids.New(ids.Reservation), 1<<53, store.OutcomeComplete)
+			return err
+		},
 		"extend by 0":    func() error { _, err := b.Extend(t.Context(), ids.New(ids.Reservation), 0); return err },
 		"count -1":       func() error { return b.Count(t.Context(), ann, "tokens", -1) },
 		"count 2^53":     func() error { return b.Count(t.Context(), ann, "tokens", 1<<53) },
@@ -415,7 +420,7 @@ func TestCase_QT_05_WhatIsOutOfRange(t *testing.T) {
 		}
 	}
 	for _, id := range []string{"", "res_", ids.New(ids.User), ids.New(ids.Reservation)} {
-		if _, err := b.Settle(t.Context(), id, 1); !errors.Is(err, store.ErrNotFound) {
+		if _, err := b.Settle(t.Context(), id, 1, store.OutcomeComplete); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("Settle(%q) = %v, want ErrNotFound", id, err)
 		}
 		if _, err := b.Extend(t.Context(), id, time.Minute); !errors.Is(err, store.ErrNotFound) {
@@ -435,7 +440,7 @@ func TestCase_QT_20_OnlyUsersAreMetered(t *testing.T) {
 		if err := b.Count(t.Context(), p, "tokens", 1); !errors.Is(err, store.ErrInvalidToken) {
 			t.Errorf("Count by %q = %v, want ErrInvalidToken", kind, err)
 		}
-		if _, _, err := b.Usage(t.Context(), p); !errors.Is(err, store.ErrInvalidToken) {
+		if _, err := b.Usage(t.Context(), p); !errors.Is(err, store.ErrInvalidToken) {
 			t.Errorf("Usage of %q = %v, want ErrInvalidToken", kind, err)
 		}
 	}
@@ -503,7 +508,7 @@ func TestAfterClose(t *testing.T) {
 		t.Errorf("Close = %v", err)
 	}
 	_, err := b.reserve(t, ann)
-	_, ended := b.Settle(t.Context(), r.ID, 1)
+	_, ended := b.Settle(t.Context(), r.ID, 1, store.OutcomeComplete)
 	for _, err := range []error{err, ended, b.Count(t.Context(), ann, "tokens", 1)} {
 		if !errors.Is(err, store.ErrClosed) {
 			t.Errorf("after Close: %v, want ErrClosed", err)

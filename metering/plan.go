@@ -10,7 +10,6 @@ import (
 
 	"github.com/usermgmt/usermgmt/authn"
 	"github.com/usermgmt/usermgmt/internal/version"
-	"github.com/usermgmt/usermgmt/ratelimit"
 	"github.com/usermgmt/usermgmt/store"
 )
 
@@ -123,56 +122,4 @@ func (s *Service) ensureDefaultPlan(ctx context.Context) error {
 		c.Affects = []string{store.PlanVersion(want.ID)}
 		return err
 	})
-}
-
-// differences returns what differs between two versions of a plan, by field.
-func differences(from, to store.Plan) map[string]store.Diff {
-	diffs := map[string]store.Diff{}
-	add := func(field string, differ bool, from, to any) {
-		if differ {
-			diffs[field] = store.Diff{From: from, To: to}
-		}
-	}
-	add("name", from.Name != to.Name, from.Name, to.Name)
-	add("limits", !slices.Equal(from.Limits, to.Limits), from.Limits, to.Limits)
-	add("credit_grant", !sameGrant(from.CreditGrant, to.CreditGrant), from.CreditGrant, to.CreditGrant)
-	add("rate_limit", from.RateLimit != to.RateLimit, from.RateLimit, to.RateLimit)
-	add("on_interrupt", from.OnInterrupt != to.OnInterrupt, from.OnInterrupt, to.OnInterrupt)
-	add("message_text_retention", from.MessageTextRetention != to.MessageTextRetention,
-		from.MessageTextRetention.String(), to.MessageTextRetention.String())
-	add("message_retention", from.MessageRetention != to.MessageRetention,
-		from.MessageRetention.String(), to.MessageRetention.String())
-	return diffs
-}
-
-func sameGrant(a, b *store.CreditGrant) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return *a == *b
-}
-
-// validatePlan reports every fault of a plan at once, by field.
-func validatePlan(p store.Plan, meters []string) error {
-	var faults []error
-	check := func(ok bool, field, rule string) {
-		if !ok {
-			faults = append(faults, fmt.Errorf("DefaultPlan.%s %s", field, rule))
-		}
-	}
-	check(ValidPlanID(p.ID), "ID", "must be 1 to 64 of a-z, 0-9 and -, the first and the last a letter or digit")
-	check(slices.Contains([]store.Interruption{store.ChargeDelivered, store.ChargeEstimate, store.ChargeNothing}, p.OnInterrupt),
-		"OnInterrupt", "must be charge_delivered, charge_estimate or charge_nothing")
-	if p.RateLimit != "" {
-		_, err := ratelimit.ParseRate(p.RateLimit)
-		check(err == nil, "RateLimit", "must be a rate such as 20/s,burst=40")
-	}
-	check(p.MessageTextRetention >= 0 && p.MessageRetention >= 0, "MessageRetention", "must not be negative")
-	for i, l := range p.Limits {
-		field := fmt.Sprintf("Limits[%d]", i)
-		check(slices.Contains(meters, l.Meter), field, "must name a meter that is declared")
-		check(slices.Contains([]store.Window{store.Day, store.Week, store.Month}, l.Window), field, "must have the window day, week or month")
-		check(l.Limit >= store.Unlimited && l.Limit <= store.MaxAmount, field, "must have a limit of 0 or more, or Unlimited")
-	}
-	return errors.Join(faults...)
 }

@@ -20,7 +20,7 @@ func TestEndingsAreWrittenWhenTheDatabaseIsBack(t *testing.T) {
 		b := open(t, daily(3))
 		used, returned := b.mustReserve(t, ann), b.mustReserve(t, ann)
 		b.store.failWith(errAway)
-		if _, err := b.Settle(t.Context(), used.ID, 1); !errors.Is(err, store.ErrUnavailable) {
+		if _, err := b.Settle(t.Context(), used.ID, 1, store.OutcomeComplete); !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("Settle = %v, want ErrUnavailable", err)
 		}
 		if _, err := b.Release(t.Context(), returned.ID); !errors.Is(err, store.ErrUnavailable) {
@@ -46,7 +46,7 @@ func TestCloseWritesTheEndingsThatWait(t *testing.T) {
 		b := open(t, daily(3))
 		r := b.mustReserve(t, ann)
 		b.store.failWith(errAway)
-		b.Settle(t.Context(), r.ID, 1)
+		b.Settle(t.Context(), r.ID, 1, store.OutcomeComplete)
 		synctest.Wait() // it was tried again, and waits
 		b.store.failWith(nil)
 		if err := b.Close(); err != nil {
@@ -59,7 +59,7 @@ func TestCloseWritesTheEndingsThatWait(t *testing.T) {
 
 		r = b.mustReserve(t, ann)
 		b.store.failWith(errAway)
-		b.Settle(t.Context(), r.ID, 1)
+		b.Settle(t.Context(), r.ID, 1, store.OutcomeComplete)
 		if err := b.Close(); err == nil {
 			t.Error("Close says nothing of an ending that is lost")
 		}
@@ -72,7 +72,7 @@ func TestAnEndingIsNotCancelledWithItsRequest(t *testing.T) {
 	r := b.mustReserve(t, ann)
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := b.Settle(gone, r.ID, 1); err != nil {
+	if _, err := b.Settle(gone, r.ID, 1, store.OutcomeComplete); err != nil {
 		t.Errorf("Settle = %v", err)
 	}
 	if c := b.usage(t, ann, ann.Subject, store.Day); c.Used != 1 || c.Reserved != 0 {

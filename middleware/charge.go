@@ -45,7 +45,11 @@ func (c *charge) end(ctx context.Context, rec *recorder, interrupted bool) {
 	if interrupted && charged {
 		actual, charged = c.interrupted(actual, rec.started())
 	}
-	c.finish(ctx, actual, charged)
+	outcome := store.OutcomeComplete
+	if interrupted {
+		outcome = store.OutcomeInterrupted
+	}
+	c.finish(ctx, actual, charged, outcome)
 	if !c.outermost {
 		return
 	}
@@ -74,12 +78,12 @@ func (c *charge) interrupted(delivered int64, started bool) (actual int64, charg
 
 // finish ends the hold. An end that was not written is logged with what it was
 // to charge; where the error is ErrUnavailable, the Meterer tries it again.
-func (c *charge) finish(ctx context.Context, actual int64, charged bool) {
+func (c *charge) finish(ctx context.Context, actual int64, charged bool, outcome string) {
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	var err error
 	if charged {
-		_, err = c.cfg.Meterer.Settle(ctx, c.reservation.ID, actual)
+		_, err = c.cfg.Meterer.Settle(ctx, c.reservation.ID, actual, outcome)
 	} else {
 		_, err = c.cfg.Meterer.Release(ctx, c.reservation.ID)
 	}

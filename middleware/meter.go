@@ -29,9 +29,10 @@ const (
 type Meterer interface {
 	// Reserve holds amount units of a meter for ttl.
 	Reserve(ctx context.Context, p authn.Principal, meter string, amount int64, ttl time.Duration) (store.Reservation, []store.CounterState, error)
-	// Settle ends a hold with the actual amount. ErrUnavailable means not yet:
-	// the Meterer tries again by itself. So it does in Release.
-	Settle(ctx context.Context, id string, actual int64) (store.Reservation, error)
+	// Settle ends a hold with the actual amount; outcome says how the answer
+	// ended. ErrUnavailable means not yet: the Meterer tries again by itself. So
+	// it does in Release.
+	Settle(ctx context.Context, id string, actual int64, outcome string) (store.Reservation, error)
 	// Release ends a hold and returns its units.
 	Release(ctx context.Context, id string) (store.Reservation, error)
 	// Extend keeps a hold for another ttl from now.

@@ -75,8 +75,8 @@ func (l *ledger) Reserve(ctx context.Context, p authn.Principal, meter string, a
 	return store.Reservation{ID: "res_" + meter, Amount: amount}, []store.CounterState{state, unlimited}, nil
 }
 
-func (l *ledger) Settle(ctx context.Context, id string, actual int64) (store.Reservation, error) {
-	return store.Reservation{}, l.note(ctx, "settle", "%s %d", id, actual)
+func (l *ledger) Settle(ctx context.Context, id string, actual int64, outcome string) (store.Reservation, error) {
+	return store.Reservation{}, l.note(ctx, "settle", "%s %d %s", id, actual, outcome)
 }
 
 func (l *ledger) Release(ctx context.Context, id string) (store.Reservation, error) {
@@ -136,7 +136,9 @@ func TestMeterChargesByHowTheHandlerEnded(t *testing.T) {
 		// what the hold ends with, under each policy
 		delivered, estimate, nothing string
 	}
-	const settled1, settled3, released = "settle res_conversations 1", "settle res_conversations 3", "release res_conversations"
+	const settled1, settled3 = "settle res_conversations 1 complete", "settle res_conversations 3 complete"
+	const broken1, broken3 = "settle res_conversations 1 interrupted", "settle res_conversations 3 interrupted"
+	const released = "release res_conversations"
 	report := func(r *http.Request) { middleware.ReportUsage(r.Context(), "conversations", 1) }
 	tests := []ending{
 		{"returned, reported", func(w http.ResponseWriter, r *http.Request, _ func()) { report(r); begin(w) }, settled1, settled1, settled1},
@@ -146,22 +148,22 @@ func TestMeterChargesByHowTheHandlerEnded(t *testing.T) {
 		{"returned 422, reported none", func(w http.ResponseWriter, r *http.Request, _ func()) {
 			middleware.ReportUsage(r.Context(), "conversations", 0)
 			w.WriteHeader(422)
-		}, "settle res_conversations 0", "settle res_conversations 0", "settle res_conversations 0"},
+		}, "settle res_conversations 0 complete", "settle res_conversations 0 complete", "settle res_conversations 0 complete"},
 		{"answered 500", func(w http.ResponseWriter, r *http.Request, _ func()) { report(r); w.WriteHeader(500); begin(w) }, released, released, released},
 		{"panicked before the first byte", func(_ http.ResponseWriter, r *http.Request, _ func()) { report(r); panic(http.ErrAbortHandler) }, released, released, released},
 		{"panicked after it, reported", func(w http.ResponseWriter, r *http.Request, _ func()) {
 			begin(w)
 			report(r)
 			panic(http.ErrAbortHandler)
-		}, settled1, settled3, released},
-		{"panicked after it, unreported", func(w http.ResponseWriter, _ *http.Request, _ func()) { begin(w); panic(http.ErrAbortHandler) }, settled3, settled3, released},
+		}, broken1, broken3, released},
+		{"panicked after it, unreported", func(w http.ResponseWriter, _ *http.Request, _ func()) { begin(w); panic(http.ErrAbortHandler) }, broken3, broken3, released},
 		{"lost its client before the first byte", func(_ http.ResponseWriter, _ *http.Request, hangUp func()) { hangUp() }, released, released, released},
-		{"lost its client after it, reported", func(w http.ResponseWriter, r *http.Request, hangUp func()) { begin(w); report(r); hangUp() }, settled1, settled3, released},
-		{"lost its client after it, unreported", func(w http.ResponseWriter, _ *http.Request, hangUp func()) { begin(w); hangUp() }, settled3, settled3, released},
+		{"lost its client after it, reported", func(w http.ResponseWriter, r *http.Request, hangUp func()) { begin(w); report(r); hangUp() }, broken1, broken3, released},
+		{"lost its client after it, unreported", func(w http.ResponseWriter, _ *http.Request, hangUp func()) { begin(w); hangUp() }, broken3, broken3, released},
 		{"flushed its header, then panicked", func(w http.ResponseWriter, _ *http.Request, _ func()) {
 			_ = http.NewResponseController(w).Flush()
 			panic(http.ErrAbortHandler)
-		}, settled3, settled3, released},
+		}, broken3, broken3, released},
 	}
 	for _, tt := range tests {
 		for policy, want := range map[store.Interruption]string{
@@ -221,7 +223,7 @@ func TestMeterAroundAReverseProxy(t *testing.T) {
 		t.Error("the broken stream looked whole")
 	}
 	front.Close() // waits for the handler
-	l.want(t, "reserve conversations 3", "settle res_conversations 3")
+	l.want(t, "reserve conversations 3", "settle res_conversations 3 interrupted")
 }
 
 func TestCase_Q13_OneRequestIsChargedOnce(t *testing.T) {
@@ -233,7 +235,7 @@ func TestCase_Q13_OneRequestIsChargedOnce(t *testing.T) {
 	if h.calls != 1 {
 		t.Errorf("the handler ran %d times", h.calls)
 	}
-	l.want(t, "reserve conversations 3", "settle res_conversations 3")
+	l.want(t, "reserve conversations 3", "settle res_conversations 3 complete")
 }
 
 func TestMeterOfTwoMeters(t *testing.T) {
@@ -251,7 +253,7 @@ func TestMeterOfTwoMeters(t *testing.T) {
 		var l ledger
 		serve(chain(reports, authenticate(), l.meter(""), credits(&l)), as("alice"))
 		l.want(t, "reserve conversations 3", "reserve credits 50",
-			"settle res_credits 25", "settle res_conversations 3", "count tokens 7")
+			"settle res_credits 25 complete", "settle res_conversations 3 complete", "count tokens 7")
 	})
 	t.Run("a refusal of one charges neither", func(t *testing.T) {
 		t.Parallel()
@@ -349,7 +351,7 @@ func TestMeterRenewsTheHold(t *testing.T) {
 		<-time.After(time.Hour)
 		l.want(t, "reserve conversations 3",
 			"extend res_conversations 1m0s", "extend res_conversations 1m0s", "extend res_conversations 1m0s",
-			"settle res_conversations 3")
+			"settle res_conversations 3 complete")
 	})
 }
 
@@ -362,7 +364,7 @@ func TestMeterEndsTheRenewalBeforeTheHold(t *testing.T) {
 		streams := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-time.After(21 * time.Second) })
 		serve(chain(streams, byName("alice"), l.meter("")), as("alice"))
 		<-time.After(time.Hour)
-		l.want(t, "reserve conversations 3", "settle res_conversations 3")
+		l.want(t, "reserve conversations 3", "settle res_conversations 3 complete")
 	})
 }
 

@@ -23,7 +23,7 @@ func TestReportsFromManyGoroutinesAddUp(t *testing.T) {
 		wg.Wait()
 	})
 	serve(chain(h, authenticate(), l.meter("")), as("alice"))
-	l.want(t, "reserve conversations 3", "settle res_conversations 200")
+	l.want(t, "reserve conversations 3", "settle res_conversations 200 complete")
 }
 
 func TestReportsAreBounded(t *testing.T) {
@@ -35,7 +35,7 @@ func TestReportsAreBounded(t *testing.T) {
 		middleware.ReportUsage(r.Context(), "tokens", 1<<62)
 	})
 	serve(chain(h, authenticate(), l.meter("")), as("alice"))
-	l.want(t, "reserve conversations 3", "settle res_conversations 0", "count tokens 9007199254740991")
+	l.want(t, "reserve conversations 3", "settle res_conversations 0 complete", "count tokens 9007199254740991")
 }
 
 func TestReportsOfARequestThatIsNotCharged(t *testing.T) {
@@ -57,7 +57,7 @@ func TestReportsAfterTheRequestAreLogged(t *testing.T) {
 	h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { late = r.Context() })
 	serve(chain(h, authenticate(), middleware.Meter(middleware.MeterConfig{Meterer: &l, Logger: jsonLogger(&out)})), as("alice"))
 	middleware.ReportUsage(late, "tokens", 7)
-	l.want(t, "reserve conversations 1", "settle res_conversations 1")
+	l.want(t, "reserve conversations 1", "settle res_conversations 1 complete")
 	if !strings.Contains(out.String(), "tokens") {
 		t.Errorf("log = %q", &out)
 	}

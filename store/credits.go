@@ -18,6 +18,12 @@ const (
 	LedgerExpire LedgerKind = "expire"
 )
 
+// How what a spend paid for ended. Hosts may have words of their own.
+const (
+	OutcomeComplete    = "complete"
+	OutcomeInterrupted = "interrupted" // the answer broke off
+)
+
 // LedgerEntry is one change of a balance. Entries are only added; of a grant
 // alone, Remaining follows what is spent from it. The sum of all amounts of a
 // user is the balance.
@@ -34,7 +40,7 @@ type LedgerEntry struct {
 	ExpiresAt      time.Time // of a grant: when what is left of it goes; zero means never
 	GrantID        string    // of the others: the grant that they take from or give back to
 	ReservationID  string    // of a spend or refund: the lease, when there was one
-	Outcome        string    // of a spend: how what it pays for ended, such as "complete"
+	Outcome        string    // of a spend: how what it pays for ended, such as OutcomeComplete
 	Reason         string
 	IdempotencyKey string    // unique within a user, or empty
 	CreatedAt      time.Time // grows from entry to entry of a user, by a microsecond where the clock does not

@@ -132,7 +132,7 @@ func TestCase_RP_13_Leases(t *testing.T) {
 				t.Fatal(err)
 			}
 			clock.turn(jump)
-			if _, err := m.Metering().Settle(t.Context(), settled.ID, 1); err != nil {
+			if _, err := m.Metering().Settle(t.Context(), settled.ID, 1, store.OutcomeComplete); err != nil {
 				t.Errorf("settling after the jump: %v", err)
 			}
 			clock.set(noon)

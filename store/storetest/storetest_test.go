@@ -22,7 +22,7 @@ func TestSuiteCatchesFaults(t *testing.T) {
 	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
-			child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestFaultyStore$/"+f.caughtBy)
+			child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestFaultyStore$/"+f.caughtBy, "-rapid.nofailfile")
 			child.Env = append(os.Environ(), faultVariable+"="+f.name)
 			out, err := child.CombinedOutput()
 			if err == nil {

@@ -1,0 +1,22 @@
+package change
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/usermgmt/usermgmt/store"
+)
+
+const maxReason = 500 // characters
+
+// CheckReason asks for the reason of a change to somebody else's account: none
+// is ErrReasonRequired, one of more than 500 characters ErrValidation.
+func CheckReason(reason string) error {
+	switch {
+	case strings.TrimSpace(reason) == "":
+		return store.Errorf(store.ErrReasonRequired, "Say why: the reason goes into the audit trail.")
+	case !utf8.ValidString(reason) || utf8.RuneCountInString(reason) > maxReason:
+		return store.Invalid("reason", "too_long", "A reason has at most 500 characters.")
+	}
+	return nil
+}
