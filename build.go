@@ -148,7 +148,7 @@ func (c Config) serviceKeyPrefix() string { return c.KeyPrefix + "s_" }
 
 // meterNames are the meters that a key may have limits of.
 func (c Config) meterNames() []string {
-	names := []string{metering.Conversations}
+	names := []string{metering.Conversations, metering.Credits}
 	for _, m := range c.Meters {
 		names = append(names, m.Name)
 	}
