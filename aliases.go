@@ -9,6 +9,7 @@ import (
 	"github.com/usermgmt/usermgmt/middleware"
 	"github.com/usermgmt/usermgmt/ratelimit"
 	"github.com/usermgmt/usermgmt/store"
+	"github.com/usermgmt/usermgmt/tasks"
 )
 
 // The types a host names often.
@@ -45,6 +46,10 @@ type (
 	Change = store.Change
 	// Queries is what Config.OnChange may read and write with.
 	Queries = store.Queries
+	// Task is a piece of upkeep that the host adds.
+	Task = tasks.Task
+	// TimeOfDay is when a Task of every day is due.
+	TimeOfDay = tasks.TimeOfDay
 )
 
 // Unlimited as a limit means that a meter only counts.

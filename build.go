@@ -18,7 +18,6 @@ import (
 	"github.com/usermgmt/usermgmt/metering"
 	"github.com/usermgmt/usermgmt/ratelimit"
 	"github.com/usermgmt/usermgmt/store"
-	"github.com/usermgmt/usermgmt/tasks"
 )
 
 // openStore takes the host's store, or opens the one that DatabaseURL names.
@@ -52,9 +51,7 @@ func (m *Manager) build(ctx context.Context) error {
 	if m.limiter == nil {
 		m.limiter = ratelimit.NewMemory(0)
 	}
-	var err error
-	m.runner, err = tasks.New(tasks.Config{Tasks: tasks.Builtin(m.store, m.cfg.Clock), Logger: m.logger})
-	if err != nil {
+	if err := m.buildTasks(); err != nil {
 		return err
 	}
 	m.buildAPI()

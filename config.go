@@ -170,6 +170,30 @@ type Config struct {
 	// means 30 days.
 	DeletedRetention time.Duration `env:"USERMGMT_DELETED_RETENTION"`
 
+	// UsageRetention is how long what was counted is kept, for the history of
+	// usage. 0 means 400 days.
+	UsageRetention time.Duration `env:"USERMGMT_USAGE_RETENTION"`
+
+	// BackupDir is the folder that Run writes backups of the database to, each
+	// read once to see that it is whole. It is made when it is not there. The
+	// keys above are in no backup: keep them elsewhere. Empty means none.
+	BackupDir string `env:"USERMGMT_BACKUP_DIR"`
+
+	// BackupEvery is the pause between two backups. 0 means 24 hours, which is
+	// at midnight UTC.
+	BackupEvery time.Duration `env:"USERMGMT_BACKUP_EVERY"`
+
+	// BackupKeep is how many backups are kept. 0 means 7.
+	BackupKeep int `env:"USERMGMT_BACKUP_KEEP"`
+
+	// MemoryLimit is how much the Go runtime may hold before Run makes it give
+	// memory back: what waits is written, and what caches need no longer is
+	// dropped. 0 means none.
+	MemoryLimit Bytes `env:"USERMGMT_MEMORY_LIMIT"`
+
+	// Tasks are the host's own, which Run does beside the built-in ones.
+	Tasks []Task
+
 	// CloseTimeout bounds Close. 0 means 10 seconds.
 	CloseTimeout time.Duration
 
@@ -221,6 +245,9 @@ func (c Config) withDefaults() Config {
 	}
 	c.KeyPrefix = cmp.Or(c.KeyPrefix, "um")
 	c.DeletedRetention = cmp.Or(c.DeletedRetention, 30*24*time.Hour)
+	c.UsageRetention = cmp.Or(c.UsageRetention, 400*24*time.Hour)
+	c.BackupEvery = cmp.Or(c.BackupEvery, 24*time.Hour)
+	c.BackupKeep = cmp.Or(c.BackupKeep, 7)
 	c.CloseTimeout = cmp.Or(c.CloseTimeout, 10*time.Second)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

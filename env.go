@@ -89,6 +89,7 @@ var rules = map[reflect.Type]string{
 	reflect.TypeFor[Lockout]():                   "must be failures/window, such as 10/15m",
 	reflect.TypeFor[[]netip.Prefix]():            "must be a list of networks, such as 10.0.0.0/8,203.0.113.7",
 	reflect.TypeFor[middleware.TrustedProxies](): "must be a list of networks, or the word unix, and no network of all addresses",
+	reflect.TypeFor[Bytes]():                     "must be a size, such as 64MiB",
 	reflect.TypeFor[slog.Level]():                "must be debug, info, warn or error",
 }
 
@@ -162,6 +163,9 @@ var parsers = map[reflect.Type]env.ParserFunc{
 	},
 	reflect.TypeFor[Lockout](): func(s string) (any, error) {
 		return parseLockout(s)
+	},
+	reflect.TypeFor[Bytes](): func(s string) (any, error) {
+		return parseBytes(s)
 	},
 }
 

@@ -31,8 +31,11 @@ func (m *Manager) buildAPI() {
 		Version:          Version,
 		Logger:           m.logger,
 		Clock:            m.cfg.Clock,
-		Health:           []httpapi.HealthCheck{{Name: "database", Run: m.store.Ping}},
-		OpsAllowed:       m.opsAllowed,
+		Health: []httpapi.HealthCheck{
+			{Name: "database", Run: m.store.Ping},
+			{Name: "tasks", Run: m.runner.Check, Optional: true},
+		},
+		OpsAllowed: m.opsAllowed,
 	})
 }
 

@@ -57,8 +57,6 @@ type Manager struct {
 
 	life      context.Context // ends when Close begins
 	end       context.CancelFunc
-	mu        sync.Mutex     // orders Run and Close
-	running   sync.WaitGroup // calls of Run
 	closeOnce sync.Once
 	closeErr  error
 }
@@ -122,34 +120,13 @@ func (m *Manager) Messages() *messagelog.Log { return m.messages }
 // Audit is the trail of every change.
 func (m *Manager) Audit() *audit.Trail { return m.trail }
 
-// Run does the upkeep: it deletes what expired. It blocks until ctx ends or the
-// Manager is closed, and then returns nil; of a Manager that is closed already
-// it returns ErrClosed. Nothing is lost and no limit is wrong without it.
-func (m *Manager) Run(ctx context.Context) error {
-	m.mu.Lock()
-	if m.life.Err() != nil {
-		m.mu.Unlock()
-		return ErrClosed
-	}
-	m.running.Add(1)
-	m.mu.Unlock()
-	defer m.running.Done()
-
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(m.life, cancel)()
-	return m.runner.Run(ctx)
-}
-
 // Close refuses new work, writes what is still in memory, waits for what is
 // under way and closes what New opened. It gives up after Config.CloseTimeout
 // with an error. A second call waits for the first and returns its error. Shut
 // the http.Server down first: Close does not wait for handlers.
 func (m *Manager) Close() error {
 	m.closeOnce.Do(func() {
-		m.mu.Lock()
 		m.end()
-		m.mu.Unlock()
 		done := make(chan error, 1)
 		go func() { done <- m.shutdown() }()
 		deadline := time.NewTimer(m.cfg.CloseTimeout)
@@ -166,7 +143,9 @@ func (m *Manager) Close() error {
 // shutdown ends the rooms from the top down. It also undoes a build that broke
 // off half way.
 func (m *Manager) shutdown() error {
-	m.running.Wait()
+	if m.runner != nil {
+		m.runner.Close()
+	}
 	var errs []error
 	if m.door != nil {
 		m.door.Close()

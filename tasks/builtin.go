@@ -2,6 +2,8 @@ package tasks
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/usermgmt/usermgmt/internal/change"
@@ -14,36 +16,94 @@ const (
 	sessionsKeptFor = 24 * time.Hour
 	devicesKeptFor  = 30 * 24 * time.Hour
 	leasesKeptFor   = 24 * time.Hour
+	runsKeptFor     = mostPause + 24*time.Hour
 	chunk           = 500
 )
 
-// Builtin are the tasks every host wants: they delete what expired.
-func Builtin(s store.Store, clock func() time.Time) []Task {
-	return []Task{
-		{Name: "sessions.purge", Every: 10 * time.Minute, Run: func(ctx context.Context) error {
-			return inChunks(ctx, clock().Add(-sessionsKeptFor), s.SessionPurge)
-		}},
-		{Name: "sign_ins.purge", Every: 10 * time.Minute, Run: func(ctx context.Context) error {
-			if err := inChunks(ctx, clock(), s.SignInPurge); err != nil {
-				return err
-			}
-			return inChunks(ctx, clock().Add(-devicesKeptFor), s.KnownDevicePurge)
-		}},
-		{Name: "leases.purge", Every: 10 * time.Minute, Run: func(ctx context.Context) error {
-			return inChunks(ctx, clock().Add(-leasesKeptFor), s.MeterPurge)
-		}},
-		{Name: "feed.purge", Every: 10 * time.Minute, Run: func(ctx context.Context) error {
-			return inChunks(ctx, clock().Add(-change.Retention), s.FeedPurge)
-		}},
-	}
+// Builtins are the rooms that the built-in tasks keep in order. Store, Door,
+// Clock and Logger are required. What is nil or zero otherwise has no task.
+type Builtins struct {
+	Store  store.Store
+	Door   *change.Door // records backups
+	Clock  func() time.Time
+	Logger *slog.Logger
+
+	UsageRetention time.Duration // how long counters stay after their window began
+
+	GrantCredits   func(ctx context.Context) error // the grants of plans that are due
+	ExpireCredits  func(ctx context.Context) error // writes down what has expired
+	RetainMessages func(ctx context.Context) error // deletes what is kept no longer
+
+	BackupDir   string // made when it is not there
+	BackupEvery time.Duration
+	BackupKeep  int
+
+	MemoryLimit uint64                          // in bytes
+	Flush       func(ctx context.Context) error // writes what waits in memory
+	Shrink      func(now time.Time) int         // gives up what caches need no longer, and returns how much
 }
 
-// inChunks deletes until a chunk comes back short.
-func inChunks(ctx context.Context, before time.Time, purge func(context.Context, time.Time, int) (int, error)) error {
-	for {
-		n, err := purge(ctx, before, chunk)
-		if err != nil || n < chunk {
-			return err
+// Tasks returns the tasks every host wants.
+func (b Builtins) Tasks() []Task {
+	all := []Task{
+		b.purge("sessions.purge", sessionsKeptFor, b.Store.SessionPurge),
+		b.purge("sign_ins.purge", 0, b.Store.SignInPurge),
+		b.purge("known_devices.purge", devicesKeptFor, b.Store.KnownDevicePurge),
+		b.purge("leases.purge", leasesKeptFor, b.Store.MeterPurge),
+		b.purge("feed.purge", change.Retention, b.Store.FeedPurge),
+		b.purge("idempotency.purge", 0, b.Store.IdempotencyPurge),
+		b.purge("task_runs.purge", runsKeptFor, b.Store.TaskPurge),
+	}
+	if b.UsageRetention > 0 {
+		all = append(all, b.purge("usage.purge", b.UsageRetention, b.Store.UsagePurge))
+	}
+	for _, t := range []Task{
+		{Name: "credits.grant", Every: 10 * time.Minute, Run: b.GrantCredits},
+		{Name: "credits.expire", Every: 10 * time.Minute, Run: b.ExpireCredits},
+		{Name: "messages.retain", Every: time.Hour, Run: b.RetainMessages},
+	} {
+		if t.Run != nil {
+			t.Shared = true
+			all = append(all, t)
 		}
 	}
+	if u, ok := b.Store.(store.Upkeeper); ok {
+		all = append(all, b.upkeep(u))
+	}
+	if u, ok := b.Store.(store.Backuper); ok && b.BackupDir != "" {
+		all = append(all, b.backup(u))
+	}
+	if b.MemoryLimit > 0 {
+		all = append(all, b.watchMemory())
+	}
+	return all
+}
+
+// purge deletes rows that ended so long ago, until a chunk comes back short. A
+// store that cannot has none.
+func (b Builtins) purge(name string, keptFor time.Duration, rows func(context.Context, time.Time, int) (int, error)) Task {
+	return Task{Name: name, Every: 10 * time.Minute, Shared: true, Run: func(ctx context.Context) error {
+		before := b.Clock().Add(-keptFor)
+		for {
+			n, err := rows(ctx, before, chunk)
+			if errors.Is(err, store.ErrUnsupported) {
+				return nil
+			}
+			if err != nil || n < chunk {
+				return err
+			}
+		}
+	}}
+}
+
+// upkeep lets the database take care of itself, and reports its size.
+func (b Builtins) upkeep(u store.Upkeeper) Task {
+	return Task{Name: "database.upkeep", Every: time.Hour, Shared: true, Run: func(ctx context.Context) error {
+		f, err := u.Upkeep(ctx)
+		if err != nil {
+			return err
+		}
+		b.Logger.InfoContext(ctx, "the database was taken care of", "bytes", f.Size, "free_bytes", f.Free, "log_bytes", f.Log)
+		return nil
+	}}
 }
