@@ -1,17 +1,21 @@
 // Package messagelog keeps the conversations of users: what was asked and what
-// was answered, with its cost. A message that was acknowledged is on disk.
+// was answered, with its cost. Append answers when a message is on disk; Enqueue
+// answers at once and stores it soon after.
 package messagelog
 
 import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
+	"github.com/usermgmt/usermgmt/authn"
 	"github.com/usermgmt/usermgmt/internal/change"
 	"github.com/usermgmt/usermgmt/internal/groupcommit"
 	"github.com/usermgmt/usermgmt/internal/ids"
+	"github.com/usermgmt/usermgmt/internal/seal"
 	"github.com/usermgmt/usermgmt/store"
 )
 
@@ -19,13 +23,40 @@ const (
 	// appendTimeout bounds an append, which the caller's context does not.
 	appendTimeout = 5 * time.Second
 
-	// defaultBatch keeps a transaction of the largest messages within 128 MiB.
-	defaultBatch = 128
+	// defaultGroup keeps a transaction of the largest messages within 128 MiB.
+	defaultGroup = 128
 )
 
 // Config is what a Log needs. Store is required.
 type Config struct {
 	Store store.MessageStore
+
+	// PlanOf returns the plan of a user, under which a message is stored that
+	// names none and was not made by a request of that user. What it answers is
+	// remembered for a minute. Nil means no plan.
+	PlanOf func(ctx context.Context, userID string) (string, error)
+
+	// Seal encrypts the text of messages, which are Request and Response. Nil
+	// means that they are stored as they are; those that were sealed before
+	// cannot be read then.
+	Seal *seal.Keyring
+
+	// Unsealed stores new text as it is although there is a keyring, with which
+	// older text is still read.
+	Unsealed bool
+
+	// BatchSize and BatchInterval say when Enqueue's messages are stored: as
+	// soon as there are so many, or the oldest is so old. Zero means 500 and
+	// 250 ms.
+	BatchSize     int
+	BatchInterval time.Duration
+
+	// MemoryLimit is the most bytes that Enqueue's messages may have before they
+	// are stored. Zero means 64 MiB. At a quarter of it they are stored at once.
+	MemoryLimit int
+
+	// MaxWait is how long Enqueue waits where there is no room. Zero means 1 s.
+	MaxWait time.Duration
 
 	// Clock tells when a message was made; nil means time.Now.
 	Clock func() time.Time
@@ -33,40 +64,92 @@ type Config struct {
 	// Logger is told of messages that could not be stored; nil discards.
 	Logger *slog.Logger
 
-	// MaxBatch is the most messages that share a transaction. Zero means 128.
+	// MaxBatch is the most durable appends that share a transaction. Zero means
+	// 128.
 	MaxBatch int
+}
+
+func (c Config) withDefaults() Config {
+	c.BatchSize = cmp.Or(c.BatchSize, 500)
+	c.BatchInterval = cmp.Or(c.BatchInterval, 250*time.Millisecond)
+	c.MemoryLimit = cmp.Or(c.MemoryLimit, 64<<20)
+	c.MaxWait = cmp.Or(c.MaxWait, time.Second)
+	c.MaxBatch = cmp.Or(c.MaxBatch, defaultGroup)
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
 }
 
 // Log appends and reads messages. Make one with New and end it with Close. Its
 // methods are safe for concurrent use.
 type Log struct {
 	cfg     Config
+	plans   plans
 	appends *groupcommit.Committer[store.Message, store.Message]
+	queue   *queue
+	flusher *flusher
 }
 
 // New makes a Log and starts what commits for it.
 func New(cfg Config) *Log {
-	if cfg.Clock == nil {
-		cfg.Clock = time.Now
-	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
-	}
+	cfg = cfg.withDefaults()
 	opts := groupcommit.Options{
-		MaxBatch: cmp.Or(cfg.MaxBatch, defaultBatch),
+		MaxBatch: cfg.MaxBatch,
 		Timeout:  appendTimeout,
 		Closed:   store.ErrClosed,
-		Shared: func(err error) bool {
-			return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrClosed)
-		},
+		Shared:   ofTheDatabase,
 	}
-	return &Log{cfg: cfg, appends: groupcommit.New(opts, cfg.Store.MessageAppend)}
+	l := &Log{cfg: cfg, queue: newQueue(cfg), plans: plans{of: cfg.PlanOf, clock: cfg.Clock}}
+	l.appends = groupcommit.New(opts, cfg.Store.MessageAppend)
+	l.flusher = startFlusher(l)
+	return l
 }
 
-// Append stores a message and returns it as stored: with its place in the
-// conversation and with what was left out filled in, namely ID, ConversationID
-// (a message without one is a conversation of its own), Status ("ok") and
-// CreatedAt (now).
+// ofTheDatabase reports whether an error is no message's own.
+func ofTheDatabase(err error) bool {
+	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrClosed) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}
+
+// Prepare returns a message as Append stores it, but for its Seq: with what was
+// left out filled in, namely ID, ConversationID (a message without one is a
+// conversation of its own), Status ("ok"), CreatedAt (now) and, inside a request
+// of the message's user, Plan. A message that is not well-formed or has more
+// than MaxSize bytes is ErrValidation.
+func (l *Log) Prepare(ctx context.Context, m store.Message) (store.Message, error) {
+	m.Plan = cmp.Or(m.Plan, planOfCaller(ctx, m.UserID))
+	if m.CreatedAt.IsZero() {
+		m.CreatedAt = l.cfg.Clock()
+	}
+	return m, complete(&m)
+}
+
+// complete fills in what needs neither the caller nor the clock, and checks.
+func complete(m *store.Message) error {
+	if m.ID == "" {
+		m.ID = ids.New(ids.Message)
+	}
+	m.ConversationID = cmp.Or(m.ConversationID, m.ID)
+	m.Status = cmp.Or(m.Status, "ok")
+	m.CreatedAt = m.CreatedAt.UTC().Truncate(time.Microsecond)
+	return normalize(m)
+}
+
+// planOfCaller is the plan of the request's user, if that is who is meant.
+func planOfCaller(ctx context.Context, userID string) string {
+	p, ok := authn.FromContext(ctx)
+	if !ok || p.Subject != userID {
+		return ""
+	}
+	return p.Plan
+}
+
+// Append stores a message and returns it as stored: as Prepare makes it, and
+// with its place in the conversation.
 //
 // It is durable when Append returns nil. The end of ctx does not cancel it, so
 // that a client that hangs up leaves its trace. It waits 5 seconds for its turn
@@ -81,20 +164,13 @@ func (l *Log) Append(ctx context.Context, m store.Message) (store.Message, error
 	if err := change.OutsideHook(ctx); err != nil {
 		return m, err
 	}
-	m.ID = cmp.Or(m.ID, ids.New(ids.Message))
-	m.ConversationID = cmp.Or(m.ConversationID, m.ID)
-	m.Status = cmp.Or(m.Status, "ok")
-	if m.CreatedAt.IsZero() {
-		m.CreatedAt = l.cfg.Clock()
-	}
-	m.CreatedAt = m.CreatedAt.UTC().Truncate(time.Microsecond)
-	if err := normalize(&m); err != nil {
+	m, err := l.Prepare(ctx, m)
+	if err != nil {
 		return m, err
 	}
-
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTimeout)
 	defer cancel()
-	stored, err := l.appends.Do(ctx, m)
+	stored, err := l.append(ctx, m)
 	if err == nil {
 		return stored, nil
 	}
@@ -106,16 +182,45 @@ func (l *Log) Append(ctx context.Context, m store.Message) (store.Message, error
 	return m, err
 }
 
+func (l *Log) append(ctx context.Context, m store.Message) (_ store.Message, err error) {
+	if m.Plan, err = l.plans.get(ctx, m); err != nil {
+		return m, err
+	}
+	if m, err = l.seal(m); err != nil {
+		return m, err
+	}
+	if m, err = l.appends.Do(ctx, m); err != nil {
+		return m, err
+	}
+	return l.open(m)
+}
+
 // Get returns a message of one user; another user's is ErrNotFound.
 func (l *Log) Get(ctx context.Context, userID, id string) (store.Message, error) {
-	return l.cfg.Store.MessageGet(ctx, userID, id)
+	m, err := l.cfg.Store.MessageGet(ctx, userID, id)
+	if err != nil {
+		return m, err
+	}
+	return l.open(m)
 }
 
 // List returns one page of the messages that a filter selects.
 func (l *Log) List(ctx context.Context, f store.MessageFilter, p store.Page) (store.List[store.Message], error) {
-	return l.cfg.Store.MessageList(ctx, f, p)
+	list, err := l.cfg.Store.MessageList(ctx, f, p)
+	if err != nil {
+		return list, err
+	}
+	for i, m := range list.Items {
+		if list.Items[i], err = l.open(m); err != nil {
+			return store.List[store.Message]{}, fmt.Errorf("messagelog: message %s: %w", m.ID, err)
+		}
+	}
+	return list, nil
 }
 
 // Close refuses new messages and waits until those that were accepted are
-// stored. Twice is once.
-func (l *Log) Close() error { return l.appends.Close() }
+// stored. When the store takes no more it gives up after 5 seconds, with an
+// error that says how many were not stored. Twice is once.
+func (l *Log) Close() error {
+	return errors.Join(l.flusher.close(), l.appends.Close())
+}

@@ -480,3 +480,13 @@ func (Base) TaskPurge(context.Context, time.Time, int) (int, error) {
 func (Base) MessagePurge(context.Context, MessagePurge) (int, error) {
 	return 0, ErrUnsupported
 }
+
+// MessageWindowPut answers ErrUnsupported.
+func (Base) MessageWindowPut(context.Context, MessageWindow) error {
+	return ErrUnsupported
+}
+
+// MessageWindowTake answers ErrUnsupported.
+func (Base) MessageWindowTake(context.Context, time.Time) ([]MessageWindow, error) {
+	return nil, ErrUnsupported
+}

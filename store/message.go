@@ -42,3 +42,11 @@ type MessagePurge struct {
 	TextOnly bool      // make Request and Response empty, and keep the rest
 	Limit    int       // at most this many in one transaction
 }
+
+// MessageWindow says that a process holds messages in memory that it has taken
+// and not stored.
+type MessageWindow struct {
+	ID    string
+	Rows  int       // at most; 0 ends the window
+	Until time.Time // the process puts it again before, or was killed
+}

@@ -337,6 +337,11 @@ type MessageStore interface {
 	// fewer than the limit means that none is left. The Seq of a conversation
 	// goes on all the same.
 	MessagePurge(ctx context.Context, p MessagePurge) (int, error)
+	// MessageWindowPut inserts, replaces or ends a window; durably.
+	MessageWindowPut(ctx context.Context, w MessageWindow) error
+	// MessageWindowTake deletes the windows whose Until is before now, and
+	// returns them. Of any number of callers one gets each.
+	MessageWindowTake(ctx context.Context, now time.Time) ([]MessageWindow, error)
 }
 
 // AuditStore keeps the audit trail.

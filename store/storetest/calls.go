@@ -129,6 +129,10 @@ func calls(s store.Store, u store.User, v store.Session, k store.APIKeyHash, tok
 			return drop(s.MessageAppend(c, []store.Message{newMessage(u.ID, "con_1")}))
 		}},
 		{"MessageGet", func(c context.Context) error { return drop(s.MessageGet(c, u.ID, "msg_1")) }},
+		{"MessageWindowPut", func(c context.Context) error {
+			return s.MessageWindowPut(c, store.MessageWindow{ID: "w", Rows: 1, Until: moment(9)})
+		}},
+		{"MessageWindowTake", func(c context.Context) error { return drop(s.MessageWindowTake(c, moment(9))) }},
 		{"MessagePurge", func(c context.Context) error {
 			return drop(s.MessagePurge(c, store.MessagePurge{Before: moment(9), Limit: 9}))
 		}},

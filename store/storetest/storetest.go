@@ -69,6 +69,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Tasks", testTasks},
 		{"Messages", testMessages},
 		{"MessagePurge", testMessagePurge},
+		{"MessageWindows", testMessageWindows},
 		{"Audit", testAudit},
 		{"Feed", testFeed},
 		{"InTx", testInTx},

@@ -363,6 +363,15 @@ CREATE TABLE conversations (
 CREATE UNIQUE INDEX conversations_by_user ON conversations (user_id, conversation_id);
 CREATE INDEX conversations_by_id          ON conversations (conversation_id);
 
+-- What processes hold of the log in memory alone.
+CREATE TABLE message_windows (
+    id    TEXT    NOT NULL PRIMARY KEY,
+    held  INTEGER NOT NULL,
+    until INTEGER NOT NULL
+) STRICT;
+CREATE INDEX message_windows_by_until ON message_windows (until);
+
+
 -- Audit ----------------------------------------------------------------------
 
 CREATE TABLE audit_events (
