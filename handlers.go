@@ -46,6 +46,10 @@ func (m *Manager) UserRouter(prefix string) http.Handler { return m.api.UserRout
 // AdminRouter serves the routes of admins under a prefix such as "/admin".
 func (m *Manager) AdminRouter(prefix string) http.Handler { return m.api.AdminRouter(prefix) }
 
+// ServiceRouter serves the routes of services, which meter and log for users with
+// a key of their own, under a prefix such as "/service".
+func (m *Manager) ServiceRouter(prefix string) http.Handler { return m.api.ServiceRouter(prefix) }
+
 // OpenAPIHandler serves the OpenAPI 3.1 document of the routers made so far,
 // with their prefixes.
 func (m *Manager) OpenAPIHandler() http.Handler { return m.api.OpenAPI() }

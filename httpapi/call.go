@@ -13,9 +13,16 @@ type call struct {
 	principal authn.Principal // anonymous on routes that need no credential
 	origin    authn.Origin
 	id        string            // the {id} of the path
-	filters   map[string]string // the filters of a list that were given
+	filters   map[string]string // the parameters of the query that were given
 	page      store.Page        // of a list
 	scope     string            // what a cursor of this list is good for
+
+	// idempotency names the request, on routes that must not be carried out twice.
+	idempotency store.Idempotency
+
+	// What the handler has to say beside its answer or error.
+	replayed bool                 // the answer is that of an earlier request
+	counters []store.CounterState // what the limits say that were asked
 }
 
 // newCall reads what every route needs.

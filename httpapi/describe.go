@@ -45,17 +45,28 @@ func describe[I, O any](r *router, rt route) (*huma.Operation, *shape) {
 	if rt.list != nil {
 		op.Parameters = append(op.Parameters, rt.list.parameters()...)
 	}
+	for _, p := range rt.query {
+		op.Parameters = append(op.Parameters, queryParam(p.name, p.description, &huma.Schema{Type: huma.TypeString}))
+	}
+	if rt.idempotent {
+		op.Parameters = append(op.Parameters, idempotencyParam())
+	}
 	schemas := r.api.schemas
 	var body *shape
 	if in := reflect.TypeFor[I](); in != reflect.TypeFor[none]() {
 		schema := schemas.Schema(in, true, "")
 		body = compile(schemas, schema)
+		body.values = rt.maxValues
 		op.RequestBody = &huma.RequestBody{
 			Required: len(body.required) > 0,
 			Content:  map[string]*huma.MediaType{"application/json": {Schema: schema}},
 		}
 	}
-	op.Responses[strconv.Itoa(rt.status)] = success(schemas, rt.status, reflect.TypeFor[O]())
+	answer := success(schemas, rt.status, reflect.TypeFor[O]())
+	if rt.idempotent {
+		answer.Headers[headerReplayed] = headerRef(headerReplayed)
+	}
+	op.Responses[strconv.Itoa(rt.status)] = answer
 	for status, codes := range refusals(rt, body != nil) {
 		op.Responses[strconv.Itoa(status)] = refusal(schemas, status, codes)
 	}
@@ -124,8 +135,11 @@ func refusals(rt route, hasBody bool) map[int][]store.Code {
 	if hasBody {
 		codes = append(codes, store.ErrPayloadTooLarge, store.ErrUnsupportedMediaType)
 	}
-	if hasBody || rt.list != nil {
+	if hasBody || rt.list != nil || rt.query != nil {
 		codes = append(codes, store.ErrValidation)
+	}
+	if rt.idempotent {
+		codes = append(codes, store.ErrIdempotencyMismatch)
 	}
 	if strings.Contains(rt.path, "{id}") {
 		codes = append(codes, store.ErrNotFound)
@@ -187,6 +201,7 @@ func headers() map[string]*huma.Param {
 		ratelimit.LimitHeader:   one(huma.TypeString, "What is left of each of them"),
 		headerChallenge:         one(huma.TypeString, "What is wrong with the credential (RFC 6750); with 403, where a scope is missing"),
 		headerRetry:             one(huma.TypeInteger, "Whole seconds to wait"),
+		headerReplayed:          one(huma.TypeBoolean, "true on the answer of an earlier request with the same Idempotency-Key"),
 	}
 }
 

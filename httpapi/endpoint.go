@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,7 +17,7 @@ import (
 	"github.com/usermgmt/usermgmt/store"
 )
 
-// maxBody is the longest body that is read.
+// maxBody is the longest body that is read, unless a route says otherwise.
 const maxBody = 1 << 20
 
 // maxID is longer than any id.
@@ -43,10 +44,14 @@ type endpoint[I, O any] struct {
 func (e *endpoint[I, O]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := newCall(r)
 	out, err := e.answer(w, r, &c)
+	middleware.SetQuota(w.Header(), c.counters, e.api.cfg.Clock())
 	if err != nil {
 		e.api.logFault(r.Context(), e.route.id, c.origin.RequestID, err)
 		problem.Write(w, r, err)
 		return
+	}
+	if c.replayed {
+		w.Header().Set(headerReplayed, "true")
 	}
 	if _, empty := any(out).(none); empty {
 		w.WriteHeader(e.route.status)
@@ -65,15 +70,24 @@ func (e *endpoint[I, O]) answer(w http.ResponseWriter, r *http.Request, c *call)
 			return out, err
 		}
 	}
+	e.route.readQuery(c, r.URL.Query())
+	if e.route.idempotent {
+		if c.idempotency.Key, err = idempotencyKey(r.Header); err != nil {
+			return out, err
+		}
+	}
 	var in I
 	if e.body != nil {
-		data, err := readJSON(w, r)
+		data, err := readJSON(w, r, cmp.Or(e.route.maxBody, maxBody))
 		if err != nil {
 			return out, err
 		}
 		if err := decodeJSON(data, e.body, &in); err != nil {
 			return out, err
 		}
+	}
+	if e.route.idempotent {
+		c.nameRequest(e.route.id, in)
 	}
 	out, err = e.handler(r.Context(), c, in)
 	return out, oneNotFound(err)
@@ -89,8 +103,8 @@ func oneNotFound(err error) error {
 }
 
 // readJSON reads a body that says it is JSON, or none at all.
-func readJSON(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if err := middleware.LimitBody(w, r, maxBody); err != nil {
+func readJSON(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	if err := middleware.LimitBody(w, r, limit); err != nil {
 		return nil, err
 	}
 	data, err := io.ReadAll(r.Body)

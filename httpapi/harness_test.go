@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -135,6 +136,7 @@ func (w *world) restart(change func(*httpapi.Config)) {
 	mux := http.NewServeMux()
 	mux.Handle("/auth/", w.api.UserRouter("/auth"))
 	mux.Handle("/admin/", w.api.AdminRouter("/admin"))
+	mux.Handle("/service/", w.api.ServiceRouter("/service"))
 	mux.Handle("/health", w.api.Health())
 	mux.Handle("/health/", w.api.Health())
 	mux.Handle("/.well-known/jwks.json", w.api.JWKS())
@@ -165,13 +167,23 @@ type answer struct {
 	body   string
 }
 
-// call sends a request. The credential goes into Authorization, or into
-// X-API-Key for a key; "" sends none. The body is JSON text.
+// call sends a request under an idempotency key of its own. The credential goes
+// into Authorization, or into X-API-Key for a key; "" sends none. The body is
+// JSON text.
 func (w *world) call(method, path, credential, body string) answer {
+	w.t.Helper()
+	return w.repeat(rand.Text(), method, path, credential, body)
+}
+
+// repeat is call under an idempotency key; "" sends none.
+func (w *world) repeat(key, method, path, credential, body string) answer {
 	w.t.Helper()
 	r, err := http.NewRequestWithContext(w.t.Context(), method, w.server.URL+path, strings.NewReader(body))
 	must(w.t, err)
 	r.Header.Set("X-Request-ID", "request-1")
+	if key != "" {
+		r.Header.Set("Idempotency-Key", key)
+	}
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}

@@ -46,6 +46,9 @@ func tags(paths map[string]*huma.PathItem) []*huma.Tag {
 		{Name: "messages", Description: "The log of one's own conversations"},
 		{Name: "admin", Description: "Sign-in of those who run the service"},
 		{Name: "service-keys", Description: "Credentials for services that act for users"},
+		{Name: "users", Description: "The accounts of others"},
+		{Name: "metering", Description: "Units that a service uses on behalf of a user"},
+		{Name: "tokens", Description: "What verifies access tokens"},
 	}
 	used := make(map[string]bool)
 	for _, item := range paths {

@@ -59,6 +59,13 @@ func bare(t *testing.T) *httpapi.API {
 	})
 }
 
+// everyRouter makes one of each kind.
+func everyRouter(api *httpapi.API) {
+	api.UserRouter("/auth")
+	api.AdminRouter("/admin")
+	api.ServiceRouter("/service")
+}
+
 func documentOf(t *testing.T, api *httpapi.API) document {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -85,7 +92,7 @@ func (d document) operations(fn func(method, path string, op operation)) {
 func TestOpenAPI_IsComplete(t *testing.T) {
 	t.Parallel()
 	api := bare(t)
-	api.UserRouter("/auth")
+	everyRouter(api)
 	doc := documentOf(t, api)
 	if !strings.HasPrefix(doc.OpenAPI, "3.1.") || doc.Info.License.Identifier != "MIT" {
 		t.Errorf("version %q, license %q", doc.OpenAPI, doc.Info.License.Identifier)
@@ -149,7 +156,7 @@ func TestOpenAPI_IsComplete(t *testing.T) {
 	if len(sections) > 0 {
 		t.Errorf("sections that are not described: %v", slices.Collect(maps.Keys(sections)))
 	}
-	if len(ids) != 24 {
+	if len(ids) != 41 {
 		t.Errorf("%d operations", len(ids))
 	}
 	for _, word := range []string{"$schema", "ErrorModel", `"default":{"`, "additionalProperties\":{\"$ref"} {
@@ -163,7 +170,7 @@ func TestOpenAPI_IsComplete(t *testing.T) {
 func TestOpenAPI_References(t *testing.T) {
 	t.Parallel()
 	api := bare(t)
-	api.UserRouter("/auth")
+	everyRouter(api)
 	doc := documentOf(t, api)
 	for _, rest := range strings.Split(doc.raw, `"$ref":"`)[1:] {
 		ref, _, _ := strings.Cut(rest, `"`)
@@ -207,7 +214,7 @@ func TestOpenAPI_FollowsTheRouters(t *testing.T) {
 	doc := documentOf(t, api)
 	ids := map[string]bool{}
 	doc.operations(func(_, _ string, op operation) { ids[op.OperationID] = true })
-	if _, a := doc.Paths["/auth/me"]; !a || doc.Paths["/me"] == nil || len(ids) != 48 {
+	if _, a := doc.Paths["/auth/me"]; !a || doc.Paths["/me"] == nil || len(ids) != 52 {
 		t.Errorf("%d paths, %d ids", len(doc.Paths), len(ids))
 	}
 }
@@ -236,7 +243,7 @@ func TestOpenAPI_ARouterOfTheSamePrefixIsTheSame(t *testing.T) {
 func TestOpenAPI_NamesTheCodes(t *testing.T) {
 	t.Parallel()
 	api := bare(t)
-	api.UserRouter("/auth")
+	everyRouter(api)
 	doc := documentOf(t, api)
 	var schema struct {
 		Properties struct{ Code struct{ Enum []string } }

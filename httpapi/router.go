@@ -3,6 +3,7 @@ package httpapi
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -117,6 +118,24 @@ type route struct {
 	status   int
 	list     *listing     // of a list
 	refusals []store.Code // what it answers beside what every such route does
+
+	query      []parameter // of the query; those of a list stand in list
+	idempotent bool        // a request names itself and is carried out once
+	maxBody    int64       // the longest body that is read; zero means maxBody
+	maxValues  int         // how many values a body has at most; zero means maxValues
+}
+
+// parameter is one of the query. It may be left out, and its value is the
+// handler's to check.
+type parameter struct{ name, description string }
+
+func (rt route) readQuery(c *call, query url.Values) {
+	for _, p := range rt.query {
+		if c.filters == nil {
+			c.filters = make(map[string]string)
+		}
+		c.filters[p.name] = query.Get(p.name)
+	}
 }
 
 // secure puts in front of an operation what its declared security asks for:

@@ -39,6 +39,7 @@ type shape struct {
 	members  map[string]*shape
 	required []string
 	closed   bool // an object that has no other members
+	values   int  // how many values a document of it has at most; zero means maxValues
 }
 
 // compile makes the shape of a schema. It panics at a keyword that would be

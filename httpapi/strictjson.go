@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,7 +18,7 @@ import (
 
 const (
 	maxDepth  = 64     // of arrays and objects in one another
-	maxValues = 10_000 // of one document: short ones cost a hundred times their bytes to check
+	maxValues = 10_000 // of one document, unless its shape says otherwise: short ones cost a hundred times their bytes to check
 	maxFaults = 32     // that one answer lists
 
 	wholeBody = "body" // what a fault of the document itself is filed under
@@ -32,7 +33,7 @@ const (
 // Broken JSON or UTF-8 is ErrInvalidRequest, everything else that is wrong
 // ErrValidation with a fault a member. No fault holds anything of the document.
 func decodeJSON(data []byte, s *shape, v any) error {
-	if err := checkText(data); err != nil {
+	if err := checkText(data, cmp.Or(s.values, maxValues)); err != nil {
 		return err
 	}
 	first, err := firstValue(data)
@@ -53,7 +54,7 @@ func decodeJSON(data []byte, s *shape, v any) error {
 
 // checkText looks at what encoding/json would repair in silence or fail on only
 // after much work: the encoding, the depth and the number of values.
-func checkText(data []byte) error {
+func checkText(data []byte, most int) error {
 	if !utf8.Valid(data) {
 		return errBrokenJSON()
 	}
@@ -79,8 +80,8 @@ func checkText(data []byte) error {
 		case c == ',':
 			values++
 		}
-		if values > maxValues {
-			return store.Invalid(wholeBody, "values", "The body has more than 10000 members and items.")
+		if values > most {
+			return store.Invalid(wholeBody, "values", fmt.Sprintf("The body has more than %d members and items.", most))
 		}
 	}
 	return nil

@@ -121,6 +121,14 @@ func (a *API) usageRoutes(r *router) {
 		method: "GET", path: "/me/usage", id: "get-usage", tag: "usage", action: authz.ReadUsage,
 		summary: "Show limits and what is used of them", status: http.StatusOK,
 	}, a.getUsage)
+	handle(r, route{
+		method: "GET", path: "/me/usage/history", id: "get-usage-history", tag: "usage", action: authz.ReadUsage,
+		summary: "Show what was used, by day", status: http.StatusOK, query: historyQuery(),
+	}, a.getUsageHistory)
+	handle(r, route{
+		method: "GET", path: "/me/credits", id: "list-credits", tag: "usage", action: authz.ReadUsage,
+		summary: "List the entries of one's ledger of credits", status: http.StatusOK, list: &listing{sorts: byCreation},
+	}, a.listCredits)
 }
 
 func (a *API) messageRoutes(r *router) {

@@ -187,7 +187,7 @@ func (cfg *MeterConfig) reserve(w http.ResponseWriter, r *http.Request, p authn.
 	ctx, cancel := detached(r.Context())
 	defer cancel()
 	reservation, counters, err := cfg.Meterer.Reserve(ctx, p, cfg.Meter, cfg.Amount, cfg.TTL)
-	setQuota(w.Header(), counters, cfg.Clock())
+	SetQuota(w.Header(), counters, cfg.Clock())
 	return reservation, err
 }
 

@@ -55,11 +55,11 @@ func setMember(h http.Header, field, member string) {
 	*line = strings.Join(members, ", ")
 }
 
-// setQuota puts the limits that counters are held against on the answer, named
+// SetQuota puts the limits that counters are held against on the answer, named
 // after meter and window, conversations-day, or after the meter alone where it
 // has no window, credits. Where a user's and a key's limit
 // share a name, the one with less left stands for both.
-func setQuota(h http.Header, counters []store.CounterState, now time.Time) {
+func SetQuota(h http.Header, counters []store.CounterState, now time.Time) {
 	tightest := make(map[string]int64, len(counters))
 	for _, c := range counters {
 		if c.Limit == store.Unlimited {

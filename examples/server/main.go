@@ -72,6 +72,7 @@ func routes(mgr *usermgmt.Manager) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/auth/", mgr.UserRouter("/auth"))
 	mux.Handle("/admin/", mgr.AdminRouter("/admin"))
+	mux.Handle("/service/", mgr.ServiceRouter("/service"))
 	mux.Handle("/health", mgr.HealthHandler())
 	mux.Handle("/health/", mgr.HealthHandler())
 	mux.Handle("/.well-known/jwks.json", mgr.JWKSHandler())
