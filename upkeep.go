@@ -27,6 +27,8 @@ func (m *Manager) buildTasks() error {
 		Clock:          m.cfg.Clock,
 		Logger:         m.logger,
 		UsageRetention: m.cfg.UsageRetention,
+		GrantCredits:   counted(m.metering.GrantDue),
+		ExpireCredits:  counted(m.metering.ExpireCredits),
 		BackupDir:      m.cfg.BackupDir,
 		BackupEvery:    m.cfg.BackupEvery,
 		BackupKeep:     m.cfg.BackupKeep,
@@ -42,6 +44,14 @@ func (m *Manager) buildTasks() error {
 		Logger: m.logger,
 	})
 	return err
+}
+
+// counted is work that also says how much it did.
+func counted(work func(context.Context) (int, error)) func(context.Context) error {
+	return func(ctx context.Context) error {
+		_, err := work(ctx)
+		return err
+	}
 }
 
 // Run does the upkeep: it deletes what expired, makes backups and runs the tasks

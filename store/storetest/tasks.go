@@ -72,7 +72,8 @@ func testTasks(t *testing.T, open Opener) {
 		next.ScheduledAt = moment(30)
 		claim(t, first, true, claimed(first, 1))
 		claim(t, next, false, claimed(first, 1))
-		claim(t, newClaim(newID("task_"), 30), true, claimed(newClaim(task, 30), 1))
+		other := newClaim(newID("task_"), 30)
+		claim(t, other, true, claimed(other, 1))
 	})
 	run("TaskClaim/AfterTheEndThereIsTheNextOnly", func(t *testing.T, task string) {
 		c := newClaim(task, 0)
