@@ -85,3 +85,13 @@ func (tr *trail) Append(_ context.Context, _ store.Queries, c store.Change) erro
 	tr.changes = append(tr.changes, c)
 	return nil
 }
+
+// count returns how many changes had an action.
+func (tr *trail) count(action string) (n int) {
+	for _, c := range tr.changes {
+		if c.Action == action {
+			n++
+		}
+	}
+	return n
+}
