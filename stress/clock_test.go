@@ -15,6 +15,7 @@ import (
 
 	"github.com/usermgmt/usermgmt"
 	"github.com/usermgmt/usermgmt/ratelimit"
+	"github.com/usermgmt/usermgmt/store"
 )
 
 // wrist is a clock that is set by hand.
