@@ -36,6 +36,13 @@ type Config struct {
 	// remembered for a minute. Nil means no plan.
 	PlanOf func(ctx context.Context, userID string) (string, error)
 
+	// Retention is the longest that any message is kept; plans may keep theirs
+	// for less. Zero means for good.
+	Retention time.Duration
+
+	// Plans say what Retain deletes; nil means only what Retention does.
+	Plans Plans
+
 	// Seal encrypts the text of messages, which are Request and Response. Nil
 	// means that they are stored as they are; those that were sealed before
 	// cannot be read then.
