@@ -189,7 +189,7 @@ func change(t *testing.T, p *process, who *person, name string, rounds int, o *o
 				a, err = p.request(t.Context(), "POST", "/auth/me/keys", who.token, map[string]any{"name": unique})
 				o.note(t, a, err, place{"api_keys", "name", unique})
 				a, err = p.request(t.Context(), "POST", "/v1/chat?conversation="+unique, who.key, nil)
-				o.note(t, a, err, place{"message_logs", "conversation_id", unique})
+				o.note(t, a, err, place{"message_logs", "(SELECT conversation_id FROM conversations WHERE n = conversation)", unique})
 				a, err = p.request(t.Context(), "POST", "/auth/login", "", map[string]any{"username": who.name, "password": password})
 				o.note(t, a, err)
 			}

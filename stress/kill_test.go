@@ -38,8 +38,8 @@ var impossible = map[string]string{
 	"a session begun without a row":   `SELECT ABS((SELECT COUNT(*) FROM sessions) - (SELECT COUNT(*) FROM audit_events WHERE action IN ('user.register', 'user.login', 'user.password') AND result = 'ok'))`,
 	"an event without its detail":     `SELECT COUNT(*) FROM audit_events e WHERE NOT EXISTS (SELECT 1 FROM audit_details d WHERE d.event_id = e.id)`,
 	"a detail without its event":      `SELECT COUNT(*) FROM audit_details d WHERE NOT EXISTS (SELECT 1 FROM audit_events e WHERE e.id = d.event_id)`,
-	"a gap in a conversation":         `SELECT COUNT(*) FROM (SELECT 1 FROM message_logs GROUP BY user_id, conversation_id HAVING COUNT(*) <> MAX(seq) OR COUNT(DISTINCT seq) <> MAX(seq))`,
-	"a conversation that ends wrong":  `SELECT COUNT(*) FROM conversations c WHERE last_seq <> (SELECT MAX(seq) FROM message_logs m WHERE m.user_id = c.user_id AND m.conversation_id = c.conversation_id)`,
+	"a gap in a conversation":         `SELECT COUNT(*) FROM (SELECT 1 FROM message_logs GROUP BY conversation HAVING COUNT(*) <> MAX(seq) OR COUNT(DISTINCT seq) <> MAX(seq))`,
+	"a conversation that ends wrong":  `SELECT COUNT(*) FROM conversations c WHERE last_seq <> (SELECT MAX(seq) FROM message_logs m WHERE m.conversation = c.n)`,
 	"use that is not what is settled": `SELECT COUNT(*) FROM usage u WHERE period = 'day' AND meter = 'conversations' AND used <> (SELECT SUM(settled) FROM reservations r WHERE r.subject = u.subject AND r.meter = u.meter AND r.status LIKE 'settled%')`,
 	"a hold without its lease":        `SELECT COUNT(*) FROM holds h WHERE NOT EXISTS (SELECT 1 FROM reservations r WHERE r.id = h.reservation_id AND r.status = 'held')`,
 	"a lease without its hold":        `SELECT COUNT(*) FROM reservations r WHERE status = 'held' AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.reservation_id = r.id)`,
@@ -182,7 +182,7 @@ func (l *life) there(p *process, file database) {
 // under its number, and no other but those of which it is not known.
 func (l *life) messagesStored(file database) {
 	stored := map[string]bool{}
-	for _, row := range file.column("SELECT id || ' ' || seq FROM message_logs WHERE conversation_id = ?", l.name) {
+	for _, row := range file.column("SELECT id || ' ' || seq FROM message_logs WHERE conversation IN (SELECT n FROM conversations WHERE conversation_id = ?)", l.name) {
 		var id string
 		var seq int64
 		fmt.Sscan(row, &id, &seq)
