@@ -29,11 +29,13 @@ func (m *Manager) buildTasks() error {
 		UsageRetention: m.cfg.UsageRetention,
 		GrantCredits:   counted(m.metering.GrantDue),
 		ExpireCredits:  counted(m.metering.ExpireCredits),
+		RetainMessages: m.messages.Retain,
 		BackupDir:      m.cfg.BackupDir,
 		BackupEvery:    m.cfg.BackupEvery,
 		BackupKeep:     m.cfg.BackupKeep,
 		MemoryLimit:    uint64(m.cfg.MemoryLimit),
-		Flush:          m.keyUses.Flush,
+		RetainMessages: m.messages.Retain,
+		Flush:          m.flush,
 		Shrink:         m.verifier.Shrink,
 	}
 	var err error
