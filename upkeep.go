@@ -34,8 +34,7 @@ func (m *Manager) buildTasks() error {
 		BackupEvery:    m.cfg.BackupEvery,
 		BackupKeep:     m.cfg.BackupKeep,
 		MemoryLimit:    uint64(m.cfg.MemoryLimit),
-		RetainMessages: m.messages.Retain,
-		Flush:          m.flush,
+		Flush:          m.keyUses.Flush,
 		Shrink:         m.verifier.Shrink,
 	}
 	var err error
