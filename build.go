@@ -14,7 +14,6 @@ import (
 	"github.com/usermgmt/usermgmt/internal/ids"
 	"github.com/usermgmt/usermgmt/internal/seal"
 	"github.com/usermgmt/usermgmt/internal/version"
-	"github.com/usermgmt/usermgmt/messagelog"
 	"github.com/usermgmt/usermgmt/metering"
 	"github.com/usermgmt/usermgmt/ratelimit"
 	"github.com/usermgmt/usermgmt/store"
@@ -41,12 +40,11 @@ func (m *Manager) openStore(ctx context.Context) error {
 
 // build makes the rooms from the bottom up.
 func (m *Manager) build(ctx context.Context) error {
-	for _, floor := range []func(context.Context) error{m.buildTrail, m.buildAuthn, m.buildPeople, m.buildMetering} {
+	for _, floor := range []func(context.Context) error{m.buildTrail, m.buildAuthn, m.buildPeople, m.buildMetering, m.buildMessages} {
 		if err := floor(ctx); err != nil {
 			return err
 		}
 	}
-	m.messages = messagelog.New(messagelog.Config{Store: m.store, Clock: m.cfg.Clock, Logger: m.logger})
 	m.limiter = m.cfg.Limiter
 	if m.limiter == nil {
 		m.limiter = ratelimit.NewMemory(0)

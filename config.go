@@ -174,6 +174,30 @@ type Config struct {
 	// usage. 0 means 400 days.
 	UsageRetention time.Duration `env:"USERMGMT_USAGE_RETENTION"`
 
+	// MessageBatchSize and MessageBatchInterval say when messages that were
+	// given to Messages().Enqueue are stored: as soon as there are so many, or
+	// the oldest is so old. A process that is killed loses what it had not
+	// stored. 0 means 500 and 250 ms.
+	MessageBatchSize     int           `env:"USERMGMT_MESSAGE_BATCH_SIZE"`
+	MessageBatchInterval time.Duration `env:"USERMGMT_MESSAGE_BATCH_INTERVAL"`
+
+	// MessageMemoryLimit is the most memory that they take until then. 0 means
+	// 64 MiB.
+	MessageMemoryLimit Bytes `env:"USERMGMT_MESSAGE_MEMORY_LIMIT"`
+
+	// MessageMaxWait is how long Enqueue waits for room before it answers
+	// ErrUnavailable. 0 means 1 second.
+	MessageMaxWait time.Duration `env:"USERMGMT_MESSAGE_MAX_WAIT"`
+
+	// MessageRetention is the longest that any message is kept; a plan may keep
+	// its own for less. 0 means for good.
+	MessageRetention time.Duration `env:"USERMGMT_MESSAGE_RETENTION"`
+
+	// MessageSeal stores the text of messages encrypted with the newest of
+	// EncryptionKeys. What was sealed is read whatever the setting, as long as
+	// its key is among them.
+	MessageSeal bool `env:"USERMGMT_MESSAGE_SEAL"`
+
 	// BackupDir is the folder that Run writes backups of the database to, each
 	// read once to see that it is whole. It is made when it is not there. The
 	// keys above are in no backup: keep them elsewhere. Empty means none.
@@ -244,6 +268,10 @@ func (c Config) withDefaults() Config {
 		c.DailyConversations = new(int64(100))
 	}
 	c.KeyPrefix = cmp.Or(c.KeyPrefix, "um")
+	c.MessageBatchSize = cmp.Or(c.MessageBatchSize, 500)
+	c.MessageBatchInterval = cmp.Or(c.MessageBatchInterval, 250*time.Millisecond)
+	c.MessageMemoryLimit = cmp.Or(c.MessageMemoryLimit, 64<<20)
+	c.MessageMaxWait = cmp.Or(c.MessageMaxWait, time.Second)
 	c.DeletedRetention = cmp.Or(c.DeletedRetention, 30*24*time.Hour)
 	c.UsageRetention = cmp.Or(c.UsageRetention, 400*24*time.Hour)
 	c.BackupEvery = cmp.Or(c.BackupEvery, 24*time.Hour)

@@ -33,6 +33,7 @@ func (m *Manager) buildAPI() {
 		Clock:            m.cfg.Clock,
 		Health: []httpapi.HealthCheck{
 			{Name: "database", Run: m.store.Ping},
+			{Name: "messages", Run: m.messages.Check, Optional: true},
 			{Name: "tasks", Run: m.runner.Check, Optional: true},
 		},
 		OpsAllowed: m.opsAllowed,

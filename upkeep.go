@@ -34,7 +34,7 @@ func (m *Manager) buildTasks() error {
 		BackupEvery:    m.cfg.BackupEvery,
 		BackupKeep:     m.cfg.BackupKeep,
 		MemoryLimit:    uint64(m.cfg.MemoryLimit),
-		Flush:          m.keyUses.Flush,
+		Flush:          m.flush,
 		Shrink:         m.verifier.Shrink,
 	}
 	var err error

@@ -39,6 +39,7 @@ func (c Config) validate() error {
 	c.validatePeople(&f)
 	c.validateTokens(&f)
 	c.validateLimits(&f)
+	c.validateMessages(&f)
 	c.validateUpkeep(&f)
 	f.checkSecrets(c, known && c.Environment != Development)
 	return errors.Join(f...)

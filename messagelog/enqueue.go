@@ -66,6 +66,22 @@ func (l *Log) enqueueLater(ctx context.Context, m store.Message, full <-chan str
 	}
 }
 
+// Flush stores at once what was taken, and returns when nothing waits any more
+// or ctx ends.
+func (l *Log) Flush(ctx context.Context) error {
+	for {
+		progress := l.queue.progress()
+		if progress == nil {
+			return nil
+		}
+		select {
+		case <-progress:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
 // Stats are what becomes of messages that were given to Enqueue.
 type Stats struct {
 	Waiting int   // taken and not stored yet

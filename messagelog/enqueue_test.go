@@ -260,6 +260,30 @@ func TestCase_L5_TheAgeOfTheOldestIsBounded(t *testing.T) {
 	})
 }
 
+func TestFlushStoresAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &faulty{}
+		log := messagelog.New(messagelog.Config{Store: s})
+		enqueue(t, log, 0, 20)
+		began := time.Now()
+		if err := log.Flush(t.Context()); err != nil || time.Since(began) != 0 {
+			t.Errorf("Flush = %v after %v", err, time.Since(began))
+		}
+		s.wantOnce(t, 20)
+		s.set(func([]store.Message) error { return errBusy })
+		enqueue(t, log, 20, 21)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := log.Flush(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Flush with a store that fails: %v", err)
+		}
+		s.set(nil)
+		mustClose(t, log)
+		s.wantOnce(t, 21)
+	})
+}
+
 func TestABatchIsStoredByCount(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -104,6 +104,21 @@ func (q *queue) done(rows []store.Message) {
 	q.makeRoom()
 }
 
+// progress returns a channel that is closed when some messages were stored, or
+// nil when there are none.
+func (q *queue) progress() <-chan struct{} {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.rows == 0 {
+		return nil
+	}
+	if q.room == nil {
+		q.room = make(chan struct{})
+	}
+	q.hurry()
+	return q.room
+}
+
 // widen sets how many rows there may be.
 func (q *queue) widen(window int) {
 	q.mu.Lock()
