@@ -21,6 +21,7 @@ type call struct {
 	idempotency store.Idempotency
 
 	// What the handler has to say beside its answer or error.
+	status   int                  // in place of the route's
 	replayed bool                 // the answer is that of an earlier request
 	counters []store.CounterState // what the limits say that were asked
 }

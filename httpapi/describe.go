@@ -67,6 +67,9 @@ func describe[I, O any](r *router, rt route) (*huma.Operation, *shape) {
 		answer.Headers[headerReplayed] = headerRef(headerReplayed)
 	}
 	op.Responses[strconv.Itoa(rt.status)] = answer
+	if rt.also != 0 {
+		op.Responses[strconv.Itoa(rt.also)] = success(schemas, rt.also, reflect.TypeFor[O]())
+	}
 	for status, codes := range refusals(rt, body != nil) {
 		op.Responses[strconv.Itoa(status)] = refusal(schemas, status, codes)
 	}

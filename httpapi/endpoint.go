@@ -53,11 +53,12 @@ func (e *endpoint[I, O]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if c.replayed {
 		w.Header().Set(headerReplayed, "true")
 	}
+	status := cmp.Or(c.status, e.route.status)
 	if _, empty := any(out).(none); empty {
-		w.WriteHeader(e.route.status)
+		w.WriteHeader(status)
 		return
 	}
-	writeJSON(w, e.route.status, out)
+	writeJSON(w, status, out)
 }
 
 func (e *endpoint[I, O]) answer(w http.ResponseWriter, r *http.Request, c *call) (out O, err error) {

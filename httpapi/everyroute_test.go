@@ -40,6 +40,7 @@ var bodies = map[string]string{
 	"settle-reservation":  `{"amount":1}`,
 	"release-reservation": `{}`,
 	"extend-reservation":  `{"ttl_seconds":60}`,
+	"log-messages":        `{"messages":[{"user_id":"usr_1"}]}`,
 }
 
 // everyRoute calls fn with each operation of the document, and a good body.

@@ -47,7 +47,7 @@ func tags(paths map[string]*huma.PathItem) []*huma.Tag {
 		{Name: "admin", Description: "Sign-in of those who run the service"},
 		{Name: "service-keys", Description: "Credentials for services that act for users"},
 		{Name: "users", Description: "The accounts of others"},
-		{Name: "metering", Description: "Units that a service uses on behalf of a user"},
+		{Name: "metering", Description: "Units that a service uses, and messages that it logs, on behalf of users"},
 		{Name: "tokens", Description: "What verifies access tokens"},
 	}
 	used := make(map[string]bool)

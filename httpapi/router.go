@@ -119,6 +119,7 @@ type route struct {
 	list     *listing     // of a list
 	refusals []store.Code // what it answers beside what every such route does
 
+	also       int         // another status of success; zero means none
 	query      []parameter // of the query; those of a list stand in list
 	idempotent bool        // a request names itself and is carried out once
 	maxBody    int64       // the longest body that is read; zero means maxBody

@@ -14,6 +14,7 @@ import (
 func (a *API) ServiceRouter(prefix string) http.Handler {
 	return a.routerOf(authn.KindService, prefix, func(r *router) {
 		a.meterRoutes(r)
+		a.logRoutes(r)
 		r.serveKeySet()
 	})
 }
@@ -47,4 +48,15 @@ func (a *API) meterRoutes(r *router) {
 		method: "POST", path: "/reservations/{id}/extend", id: "extend-reservation", tag: "metering", action: authz.Reserve,
 		summary: "Keep a hold for longer", status: http.StatusOK,
 	}, a.extend)
+}
+
+func (a *API) logRoutes(r *router) {
+	handle(r, route{
+		method: "POST", path: "/messages", id: "log-messages", tag: "metering", action: authz.AppendMessages,
+		summary: "Log messages of users: soon (202), or with durable=true before the answer (201)",
+		status:  http.StatusAccepted, also: http.StatusCreated,
+		query:   []parameter{{"durable", "true means that the messages are stored when the answer comes, all or none"}},
+		maxBody: maxMessagesBody, maxValues: maxMessagesValues,
+		refusals: []store.Code{store.ErrConflict},
+	}, a.logMessages)
 }
