@@ -51,6 +51,8 @@ func serve(t *testing.T, mgr *usermgmt.Manager, chat http.HandlerFunc) *host {
 	t.Helper()
 	mux := http.NewServeMux()
 	mux.Handle("/auth/", mgr.UserRouter("/auth"))
+	mux.Handle("/admin/", mgr.AdminRouter("/admin"))
+	mux.Handle("/service/", mgr.ServiceRouter("/service"))
 	mux.Handle("/health", mgr.HealthHandler())
 	mux.Handle("/openapi.json", mgr.OpenAPIHandler())
 	mux.Handle("POST /v1/chat", mgr.Protect(usermgmt.Scope("chat"), usermgmt.Conversation())(chat))
