@@ -23,11 +23,11 @@ type Backuper interface {
 	// Backup writes everything as it is at one moment into a new file, readable
 	// by its owner alone, and makes sure that the copy can be read whole. Path
 	// must not exist, which is ErrConflict; its folder must. The file appears
-	// when it is complete. Whatever is half done has the name of path with
-	// PartialSuffix, and goes when Backup fails; only a process that dies leaves
-	// it behind.
+	// when it is complete. Whatever is half done has a name that begins with path
+	// and PartialSuffix, and goes when Backup fails; only a process that dies
+	// leaves it behind.
 	Backup(ctx context.Context, path string) error
 }
 
-// PartialSuffix ends the name of a backup that is not complete.
+// PartialSuffix follows the name of a backup that is not complete.
 const PartialSuffix = ".partial"

@@ -29,8 +29,8 @@ func (b Builtins) backup(from store.Backuper) Task {
 		if err := os.MkdirAll(b.BackupDir, 0o700); err != nil {
 			return err
 		}
-		if err := b.deleteBackups(store.PartialSuffix, 0, ""); err != nil {
-			return err // what a process left that died in a backup
+		if err := b.deletePartial(); err != nil {
+			return err
 		}
 		name := backupPrefix + b.Clock().UTC().Format(backupTime) + backupSuffix
 		if err := from.Backup(ctx, filepath.Join(b.BackupDir, name)); err != nil {
@@ -43,30 +43,44 @@ func (b Builtins) backup(from store.Backuper) Task {
 		if err != nil {
 			return err
 		}
-		return b.deleteBackups("", b.BackupKeep, name)
+		return b.deleteOld(name)
 	}}
 }
 
-// deleteBackups deletes all but the newest of the backups whose names end in a
-// suffix beyond their own. The latest is spared, whatever a clock that was wrong
-// has called the others.
-func (b Builtins) deleteBackups(suffix string, keep int, latest string) error {
+// deletePartial deletes what processes left that died in a backup.
+func (b Builtins) deletePartial() error {
+	return b.deleteAll(func(names []string) []string {
+		return slices.DeleteFunc(names, func(name string) bool {
+			of, _, partial := strings.Cut(name, store.PartialSuffix)
+			return !partial || !isBackup(of)
+		})
+	})
+}
+
+// deleteOld deletes the oldest backups beyond those to keep. The latest is
+// spared, whatever a clock that was wrong has called the others.
+func (b Builtins) deleteOld(latest string) error {
+	return b.deleteAll(func(names []string) []string {
+		older := slices.DeleteFunc(names, func(name string) bool { return !isBackup(name) || name == latest })
+		return older[:max(0, len(older)-(b.BackupKeep-1))]
+	})
+}
+
+// deleteAll deletes those of the folder's files that choose returns, of all
+// their names in order.
+func (b Builtins) deleteAll(choose func(names []string) []string) error {
 	files, err := os.ReadDir(b.BackupDir)
 	if err != nil {
 		return err
 	}
 	var names []string
 	for _, f := range files {
-		if name, ok := strings.CutSuffix(f.Name(), suffix); ok && isBackup(name) && f.Type().IsRegular() && f.Name() != latest {
+		if f.Type().IsRegular() {
 			names = append(names, f.Name())
 		}
 	}
-	if latest != "" {
-		keep--
-	}
-	slices.Sort(names)
 	var errs []error
-	for _, name := range names[:max(0, len(names)-keep)] {
+	for _, name := range choose(names) {
 		if err := os.Remove(filepath.Join(b.BackupDir, name)); !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}

@@ -29,6 +29,8 @@ func (l *trail) Append(_ context.Context, _ store.Queries, c store.Change) error
 	return nil
 }
 
+func databasePath(t *testing.T) string { return filepath.Join(t.TempDir(), "usermgmt.db") }
+
 // house is a store whose built-in tasks are run by hand.
 type house struct {
 	tasks.Builtins
@@ -36,11 +38,11 @@ type house struct {
 	now   time.Time
 }
 
-func newHouse(t *testing.T) *house {
+func newHouse(t *testing.T, path string) *house {
 	t.Helper()
 	h := &house{now: time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)}
 	clock := func() time.Time { return h.now }
-	s := openStore(t, filepath.Join(t.TempDir(), "usermgmt.db"))
+	s := openStore(t, path)
 	h.Builtins = tasks.Builtins{Store: s, Clock: clock, Logger: slog.New(slog.DiscardHandler),
 		Door: change.NewDoor(change.Config{Store: s, Trail: &h.trail, Versions: version.New(), Origin: "ins_1", Clock: clock})}
 	return h
@@ -66,7 +68,7 @@ func (h *house) names() (names []string) {
 
 func TestWhatNobodyNeedsIsDeleted(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newHouse(t, databasePath(t))
 	h.UsageRetention = 400 * 24 * time.Hour
 	ctx, s := t.Context(), h.Store
 	counter := store.Counter{Subject: "usr_1", Meter: "m", Window: store.Day, Start: h.now.Truncate(24 * time.Hour)}
@@ -121,7 +123,7 @@ func TestWhatNobodyNeedsIsDeleted(t *testing.T) {
 
 func TestWhatIsNotConfiguredHasNoTask(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newHouse(t, databasePath(t))
 	for _, name := range h.names() {
 		if !strings.HasSuffix(name, ".purge") && name != "database.upkeep" {
 			t.Errorf("there is a task %s", name)
@@ -146,7 +148,7 @@ func TestWhatIsNotConfiguredHasNoTask(t *testing.T) {
 // A store of a third party may lack what is newer than itself.
 func TestAStoreThatCannotPurgeHasNothingToPurge(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newHouse(t, databasePath(t))
 	h.Store = cannot{}
 	for _, task := range h.Tasks() {
 		if err := task.Run(t.Context()); err != nil {
@@ -170,7 +172,7 @@ func (c cannot) TaskPurge(context.Context, time.Time, int) (int, error)        {
 
 func TestBackupsAreKeptAndRecorded(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newHouse(t, databasePath(t))
 	h.BackupDir, h.BackupEvery, h.BackupKeep = filepath.Join(t.TempDir(), "backups"), 24*time.Hour, 3
 	file := func(name string) string { return filepath.Join(h.BackupDir, name) }
 	if err := os.Mkdir(h.BackupDir, 0o700); err != nil {
@@ -178,7 +180,7 @@ func TestBackupsAreKeptAndRecorded(t *testing.T) {
 	}
 	others := []string{"mine.db", "usermgmt-mine.db", "usermgmt-20260314T120000Z.txt"}
 	left := "usermgmt-20260101T000000Z.db" + store.PartialSuffix // by a process that died
-	for _, name := range append(others, left) {
+	for _, name := range append(others, left, left+"-journal") {
 		if err := os.WriteFile(file(name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -220,7 +222,7 @@ func TestBackupsAreKeptAndRecorded(t *testing.T) {
 // What a clock that was wrong has called a backup pushes no later one out.
 func TestABackupOfTheFutureDoesNotPushOutThePresent(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newHouse(t, databasePath(t))
 	h.BackupDir, h.BackupEvery, h.BackupKeep = t.TempDir(), 24*time.Hour, 1
 	now := h.now
 	h.now = now.AddDate(10, 0, 0)
@@ -261,7 +263,7 @@ func TestMemoryIsGivenBackWhenItPassesTheLimit(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t)
+			h := newHouse(t, databasePath(t))
 			calls := ""
 			h.MemoryLimit = c.limit
 			h.Flush = func(context.Context) error { calls += "flush "; return nil }

@@ -2,7 +2,6 @@ package tasks_test
 
 import (
 	"context"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -30,7 +29,7 @@ func openStore(t *testing.T, path string) store.Store {
 // openTwo opens one file twice, as two processes do.
 func openTwo(t *testing.T) (a, b store.Store) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "usermgmt.db")
+	path := databasePath(t)
 	return openStore(t, path), openStore(t, path)
 }
 

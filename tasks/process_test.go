@@ -4,18 +4,25 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/usermgmt/usermgmt/store"
+	"github.com/usermgmt/usermgmt/store/sqlite"
 	"github.com/usermgmt/usermgmt/tasks"
 )
 
-// pathVariable makes TestChildProcess hang in a run, on the file that it names.
-const pathVariable = "TASKS_TEST_PATH"
+// pathVariable makes TestChildProcess work on the file that it names: it hangs in
+// a run, or makes one backup after another in the folder of backupsVariable.
+const (
+	pathVariable    = "TASKS_TEST_PATH"
+	backupsVariable = "TASKS_TEST_BACKUPS"
+)
 
 // shortLease is what these processes have, so that nobody waits for a minute.
 const shortLease = 600 * time.Millisecond
@@ -31,14 +38,22 @@ func inRun(work func(ctx context.Context) error) tasks.Config {
 		}}}}
 }
 
-// TestChildProcess is run by another test and killed.
+// TestChildProcess is run by other tests and killed.
 func TestChildProcess(t *testing.T) {
 	path := os.Getenv(pathVariable)
-	if path == "" {
+	switch folder := os.Getenv(backupsVariable); {
+	case path == "":
 		t.Skip("needs " + pathVariable)
+	case folder != "":
+		backUp(t, path, folder)
+	default:
+		hangInRun(t, path)
 	}
+}
+
+func hangInRun(t *testing.T, path string) {
 	cfg := inRun(func(ctx context.Context) error {
-		fmt.Println("\nin the run")
+		fmt.Println("\nready")
 		<-ctx.Done()
 		return ctx.Err()
 	})
@@ -46,12 +61,24 @@ func TestChildProcess(t *testing.T) {
 	_ = newRunner(t, cfg).Run(t.Context())
 }
 
-func TestCase_RL_08_AnotherProcessTakesOverFromOneThatWasKilled(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "usermgmt.db")
-	s := openStore(t, path)
+// backUp makes backups, one for each second of its clock.
+func backUp(t *testing.T, path, folder string) {
+	h := newHouse(t, path)
+	h.BackupDir, h.BackupEvery, h.BackupKeep = folder, time.Hour, 3
+	for range 1000 {
+		if err := h.run(t, "backup"); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println("\nready")
+		h.now = h.now.Add(time.Second)
+	}
+}
+
+// startChild starts another process of this test and waits until it is ready.
+func startChild(t *testing.T, variables ...string) *exec.Cmd {
+	t.Helper()
 	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestChildProcess$")
-	child.Env = append(os.Environ(), pathVariable+"="+path)
+	child.Env = append(os.Environ(), variables...)
 	child.Stderr = os.Stderr
 	out, err := child.StdoutPipe()
 	if err != nil {
@@ -61,17 +88,34 @@ func TestCase_RL_08_AnotherProcessTakesOverFromOneThatWasKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := bufio.NewScanner(out)
-	for lines.Scan() && lines.Text() != "in the run" {
+	for lines.Scan() && lines.Text() != "ready" {
 	}
+	go func() { // so that it is not held up
+		for lines.Scan() {
+		}
+	}()
+	return child
+}
+
+func kill(t *testing.T, child *exec.Cmd) {
+	t.Helper()
+	if err := child.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = child.Wait()
+}
+
+func TestCase_RL_08_AnotherProcessTakesOverFromOneThatWasKilled(t *testing.T) {
+	t.Parallel()
+	path := databasePath(t)
+	s := openStore(t, path)
+	child := startChild(t, pathVariable+"="+path)
 
 	// The other process holds the write lock in its run, and dies with it.
 	cfg := inRun(func(context.Context) error { return nil })
 	cfg.Store = s
 	r, stop := start(t, cfg)
-	if err := child.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = child.Wait()
+	kill(t, child)
 	for poll := time.Tick(10 * time.Millisecond); r.Stats()[0].Runs == 0; {
 		select {
 		case <-poll:
@@ -87,4 +131,49 @@ func TestCase_RL_08_AnotherProcessTakesOverFromOneThatWasKilled(t *testing.T) {
 	if n := effects(t, s)[keyOf("work", runs[0].ScheduledAt)]; n != 1 {
 		t.Errorf("the effect happened %d times", n)
 	}
+}
+
+// Whenever a process dies in a backup, what has the name of a backup is whole,
+// and the next backup clears away what is not.
+func TestAProcessThatDiesInABackupLeavesNoHalfOne(t *testing.T) {
+	t.Parallel()
+	path := databasePath(t)
+	h := newHouse(t, path)
+	for i := range 200 {
+		if err := h.Store.UserInsert(t.Context(), store.User{ID: fmt.Sprint("usr_", i), DisplayName: strings.Repeat("x", 4000)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	partial := 0
+	for range 5 {
+		backups := t.TempDir()
+		child := startChild(t, pathVariable+"="+path, backupsVariable+"="+backups)
+		<-time.After(rand.N(20 * time.Millisecond))
+		kill(t, child)
+		for _, name := range filesIn(t, backups) {
+			if strings.Contains(name, store.PartialSuffix) {
+				partial++
+				continue
+			}
+			s, err := sqlite.Open(t.Context(), filepath.Join(backups, name), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.UserGet(t.Context(), "usr_199"); err != nil {
+				t.Errorf("%s is not whole: %v", name, err)
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		h.BackupDir, h.BackupEvery, h.BackupKeep = backups, time.Hour, 1
+		h.now = h.now.Add(24 * time.Hour)
+		if err := h.run(t, "backup"); err != nil {
+			t.Fatal(err)
+		}
+		if names := filesIn(t, backups); len(names) != 1 {
+			t.Errorf("after the next backup the folder holds %v", names)
+		}
+	}
+	t.Logf("%d files of half a backup were left", partial)
 }

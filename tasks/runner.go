@@ -40,6 +40,7 @@ type Runner struct {
 	end     context.CancelFunc
 	mu      sync.Mutex     // orders calls and Close
 	running sync.WaitGroup // calls of Run and RunOnce
+	follows sync.Mutex     // held by Run
 }
 
 // New makes a runner. It reports every wrong task at once.
@@ -80,13 +81,18 @@ func (r *Runner) find(name string) *job {
 
 // Run runs every task at its times until ctx ends or Close is called, waits for
 // those under way, whose contexts end then, and returns nil. After Close it is
-// ErrClosed. A task that was due while nobody ran it runs at once.
+// ErrClosed, and beside another call ErrConflict. A task that was due while
+// nobody ran it runs at once.
 func (r *Runner) Run(ctx context.Context) error {
 	ctx, leave, err := r.enter(ctx)
 	if err != nil {
 		return err
 	}
 	defer leave()
+	if !r.follows.TryLock() {
+		return store.Errorf(store.ErrConflict, "The tasks are run already.")
+	}
+	defer r.follows.Unlock()
 	var group sync.WaitGroup
 	for _, j := range r.jobs {
 		group.Go(func() { r.follow(ctx, j) })
@@ -149,18 +155,20 @@ func (r *Runner) enter(ctx context.Context) (context.Context, func(), error) {
 func (r *Runner) follow(ctx context.Context, j *job) {
 	var due, seen time.Time // the latest time, and the latest that was seen to
 	var at time.Time        // when this instance turns to due
+	tried := false          // it has
 	for ctx.Err() == nil {
 		now := r.cfg.Clock()
 		if latest := j.due(now); !latest.Equal(due) {
-			due, at = latest, now.Add(j.delay())
+			due, at, tried = latest, now.Add(j.delay()), false
 		}
 		wake := at
 		if due.Equal(seen) {
 			wake = j.next(now)
 		} else if !now.Before(at) {
-			if at = r.attempt(ctx, j, due); at.IsZero() {
+			if at = r.attempt(ctx, j, due, tried); at.IsZero() {
 				seen = due
 			}
+			tried = true
 			continue
 		}
 		j.planned(wake)
@@ -170,10 +178,11 @@ func (r *Runner) follow(ctx context.Context, j *job) {
 }
 
 // attempt sees to one time of a task, and returns when to try again: zero when
-// there is no need.
-func (r *Runner) attempt(ctx context.Context, j *job, due time.Time) time.Time {
+// there is no need. What fails again and again for one time is logged once.
+func (r *Runner) attempt(ctx context.Context, j *job, due time.Time, again bool) time.Time {
 	wait, err := r.run(ctx, j, due)
-	if err != nil && !errors.Is(err, errUnderWay) && !errors.Is(err, errDone) && ctx.Err() == nil {
+	failed := err != nil && !errors.Is(err, errUnderWay) && !errors.Is(err, errDone)
+	if failed && ctx.Err() == nil && (wait == 0 || !again) {
 		r.cfg.Logger.Error("a task failed", "task", j.Name, "due", due, "error", err)
 	}
 	if wait == 0 {

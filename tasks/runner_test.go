@@ -254,3 +254,20 @@ func TestClocksAreSet(t *testing.T) {
 		}
 	})
 }
+
+func TestASecondRunIsRefused(t *testing.T) {
+	t.Parallel()
+	started := make(chan struct{})
+	r := newRunner(t, tasks.Config{Tasks: []tasks.Task{{Name: "work", Every: time.Hour, Jitter: -1,
+		Run: func(context.Context) error { close(started); return nil }}}})
+	ran := make(chan error, 1)
+	go func() { ran <- r.Run(t.Context()) }()
+	<-started
+	if err := r.Run(t.Context()); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("the second Run: %v", err)
+	}
+	r.Close()
+	if err := <-ran; err != nil {
+		t.Errorf("the first Run: %v", err)
+	}
+}

@@ -50,7 +50,8 @@ func (s *Store) backup(ctx context.Context, path string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(draft) // fails when it has its name
+	defer os.Remove(draft) // which is not there when it has its name
+	defer os.Remove(draft + "-journal")
 	if err := file.Close(); err != nil {
 		return err
 	}
