@@ -58,7 +58,8 @@ func counted(work func(context.Context) (int, error)) func(context.Context) erro
 // Run does the upkeep: it deletes what expired, makes backups and runs the tasks
 // of the host. It blocks until ctx ends or the Manager is closed, ends what is
 // under way, and then returns nil; of a Manager that is closed already it
-// returns ErrClosed. Nothing is lost and no limit is wrong without it.
+// returns ErrClosed, and beside another call ErrConflict. Nothing is lost and no
+// limit is wrong without it.
 func (m *Manager) Run(ctx context.Context) error { return m.runner.Run(ctx) }
 
 // Tasks say how the upkeep fares, and run a task beside its times.
