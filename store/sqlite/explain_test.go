@@ -49,7 +49,8 @@ func boundedSort(query, step string) bool {
 func boundedScan(query, step string) bool {
 	return strings.Contains(step, "USING INDEX") || strings.Contains(step, "USING COVERING INDEX") ||
 		strings.Contains(query, "LIMIT 1) "+strings.TrimPrefix(step, "SCAN ")) ||
-		slices.Contains([]string{"SCAN capped", "SCAN change_feed", "SCAN oldest", "SCAN fresh", "SCAN found", "SCAN CONSTANT ROW"}, step)
+		slices.Contains([]string{"SCAN capped", "SCAN change_feed", "SCAN oldest", "SCAN fresh", "SCAN found", "SCAN wanted", "SCAN CONSTANT ROW"}, step) ||
+		strings.HasPrefix(step, "SCAN 8") // rows of a VALUES clause
 }
 
 // callEverything calls each method with arguments that reach its statements.
@@ -137,6 +138,14 @@ func callEverything(ctx context.Context, q *sqlstore.Queries) {
 	q.MeterAdd(ctx, []store.UsageAdd{{Counters: []store.Counter{limit.Counter}, Amount: 1}})
 	q.MeterUsage(ctx, []store.CounterLimit{limit}, now)
 	callCredits(ctx, q, limit, now)
+	many, add := make([]store.CounterLimit, 8), store.UsageAdd{Amount: 1}
+	for i := range many {
+		many[i] = limit
+		many[i].Subject = fmt.Sprint(i)
+		add.Counters = append(add.Counters, many[i].Counter)
+	}
+	q.MeterUsage(ctx, many, now)
+	q.MeterAdd(ctx, []store.UsageAdd{add})
 	q.MeterRefund(ctx, store.Refund{ID: "r", Now: now})
 	q.MeterReset(ctx, []store.Counter{limit.Counter})
 	q.UsageHistory(ctx, "u", "m", now, now.Add(time.Hour))

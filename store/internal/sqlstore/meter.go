@@ -25,10 +25,14 @@ func (q *Queries) MeterReserve(ctx context.Context, batch []store.Reserve) ([]st
 		return nil, nil
 	}
 	return write(ctx, q, func(c Conn) ([]store.ReserveResult, error) {
-		if err := q.lockCounters(ctx, c, countersOf(batch)); err != nil {
+		counters := countersOf(batch)
+		if err := q.lockCounters(ctx, c, counters); err != nil {
 			return nil, err
 		}
 		b := &charging{conn: c, tally: newTally(c, earliest(batch)), purses: newPurses(c)}
+		if err := b.tally.preload(ctx, counters); err != nil {
+			return nil, err
+		}
 		results := make([]store.ReserveResult, len(batch))
 		for i, r := range batch {
 			var err error
@@ -204,6 +208,15 @@ func inOrder(counters []store.Counter) []store.Counter {
 	return slices.CompactFunc(counters, func(a, b store.Counter) bool { return keyOf(a) == keyOf(b) })
 }
 
+// plain returns the counters of limits.
+func plain(limits []store.CounterLimit) []store.Counter {
+	counters := make([]store.Counter, len(limits))
+	for i, l := range limits {
+		counters[i] = l.Counter
+	}
+	return counters
+}
+
 func (q *Queries) lockCounters(ctx context.Context, c Conn, counters []store.Counter) error {
 	if q.locks.Counters == nil || len(counters) == 0 {
 		return nil
@@ -218,6 +231,9 @@ func (q *Queries) MeterUsage(ctx context.Context, counters []store.CounterLimit,
 	}
 	return read(ctx, q, func(c Reader) ([]store.CounterState, error) {
 		t := newTally(c, micros(now))
+		if err := t.preload(ctx, inOrder(plain(counters))); err != nil {
+			return nil, err
+		}
 		states := make([]store.CounterState, len(counters))
 		for i, l := range counters {
 			n, err := t.at(ctx, keyOf(l.Counter), micros(now))

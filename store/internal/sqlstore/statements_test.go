@@ -61,11 +61,23 @@ func TestListsNumberTheirPlaceholders(t *testing.T) {
 			q.LedgerList(t.Context(), "u", p)
 		}
 	}
+	for _, n := range []int{1, 8, 40} {
+		q.MeterUsage(t.Context(), counters(n), time.Now())
+	}
 	for text, args := range r.seen {
 		if n := checkPlaceholders(t, "list", text); n != args {
 			t.Errorf("%d arguments for %d placeholders: %s", args, n, text)
 		}
 	}
+}
+
+// counters are n of them.
+func counters(n int) []store.CounterLimit {
+	out := make([]store.CounterLimit, n)
+	for i := range out {
+		out[i].Subject = strconv.Itoa(i)
+	}
+	return out
 }
 
 func TestDollars(t *testing.T) {

@@ -8,12 +8,19 @@ import (
 	"github.com/usermgmt/usermgmt/store"
 )
 
-// What is held comes from a range of leases that are not past their deadline,
-// together with the first deadline in it: until then the sum stays true.
-const counterGet = `SELECT
-	COALESCE((SELECT used FROM usage WHERE subject = ?1 AND meter = ?2 AND period = ?3 AND started_at = ?4), 0),
-	CAST(COALESCE(SUM(amount), 0) AS BIGINT), COALESCE(MIN(expires_at), 0)
-	FROM holds WHERE subject = ?1 AND meter = ?2 AND period = ?3 AND started_at = ?4 AND expires_at > ?5`
+// countersText reads counters as they are at the moment ?1. What is held comes
+// from a range of leases that are not past their deadline, together with the
+// first deadline in it: until then the sum stays true.
+func countersText(n int) string {
+	return `SELECT column1, column2, column3, column4,
+		COALESCE((SELECT used FROM usage WHERE subject = column1 AND meter = column2 AND period = column3
+			AND started_at = column4), 0),
+		CAST(COALESCE((SELECT SUM(amount) FROM holds WHERE subject = column1 AND meter = column2 AND period = column3
+			AND started_at = column4 AND expires_at > ?1), 0) AS BIGINT),
+		COALESCE((SELECT MIN(expires_at) FROM holds WHERE subject = column1 AND meter = column2 AND period = column3
+			AND started_at = column4 AND expires_at > ?1), 0)
+		FROM (VALUES ` + tuples("(?, ?, ?, CAST(? AS BIGINT))", n, 2) + `) AS wanted`
+}
 
 // counterKey is a counter as the database finds it.
 type counterKey struct {
@@ -67,29 +74,47 @@ func (t *tally) at(ctx context.Context, k counterKey, now int64) (*count, error)
 	}
 	from := now
 	if n == nil {
-		n, from = &count{}, min(t.from, now)
-		t.counts[k] = n
+		from = min(t.from, now)
 	}
-	if err := t.load(ctx, k, n, from); err != nil {
+	if err := t.read(ctx, []counterKey{k}, from); err != nil {
 		return nil, err
 	}
-	if now >= n.until {
-		return n, t.load(ctx, k, n, now)
+	if now >= t.counts[k].until {
+		if err := t.read(ctx, []counterKey{k}, now); err != nil {
+			return nil, err
+		}
 	}
-	return n, nil
+	return t.counts[k], nil
 }
 
-// load reads a counter as it is at a moment. What the batch held so far is in
-// the database already, what it used is not.
-func (t *tally) load(ctx context.Context, k counterKey, n *count, at int64) error {
-	_, err := one(ctx, t.conn, func(r scanner) (struct{}, error) {
-		return struct{}{}, r.Scan(&n.used, &n.reserved, &n.until)
-	}, counterGet, k.subject, k.meter, string(k.period), k.start, at)
-	n.from = at
-	n.used += t.pending[k]
-	if n.until == 0 {
-		n.until = math.MaxInt64
+// preload reads counters, each once, as they are at the earliest moment.
+func (t *tally) preload(ctx context.Context, counters []store.Counter) error {
+	keys := make([]counterKey, len(counters))
+	for i, c := range counters {
+		keys[i] = keyOf(c)
 	}
+	return inParts(keys, func(part []counterKey) error { return t.read(ctx, part, t.from) })
+}
+
+// read reads counters as they are at a moment. What the batch held so far is in
+// the database already, what it used is not.
+func (t *tally) read(ctx context.Context, keys []counterKey, at int64) error {
+	args := make([]any, 1, 1+4*len(keys))
+	args[0] = at
+	for _, k := range keys {
+		args = append(args, k.subject, k.meter, string(k.period), k.start)
+	}
+	_, err := all(ctx, t.conn, func(r scanner) (struct{}, error) {
+		var k counterKey
+		n := count{from: at}
+		err := r.Scan(&k.subject, &k.meter, &k.period, &k.start, &n.used, &n.reserved, &n.until)
+		n.used += t.pending[k]
+		if n.until == 0 {
+			n.until = math.MaxInt64
+		}
+		t.counts[k] = &n
+		return struct{}{}, err
+	}, countersText(len(keys)), args...)
 	return err
 }
 

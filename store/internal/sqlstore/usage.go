@@ -10,10 +10,6 @@ import (
 )
 
 const (
-	usageAdd = `INSERT INTO usage (subject, meter, period, started_at, used, counted)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?5)
-		ON CONFLICT (subject, meter, period, started_at)
-		DO UPDATE SET used = usage.used + excluded.used, counted = usage.counted + excluded.counted`
 	usageGiveBack = `UPDATE usage SET
 			used    = CASE WHEN used    > ?5 THEN used    - ?5 ELSE 0 END,
 			counted = CASE WHEN counted > ?5 THEN counted - ?5 ELSE 0 END
@@ -27,20 +23,28 @@ const (
 		SELECT subject, meter, period, started_at FROM usage WHERE started_at < ?1 ORDER BY started_at LIMIT ?2)`
 )
 
+// usageAddText adds to counters.
+func usageAddText(n int) string {
+	return `INSERT INTO usage (subject, meter, period, started_at, used, counted) VALUES ` + tuples("(?, ?, ?, ?, ?, ?)", n, 1) + `
+		ON CONFLICT (subject, meter, period, started_at)
+		DO UPDATE SET used = usage.used + excluded.used, counted = usage.counted + excluded.counted`
+}
+
 // usage is units to be added to counters.
 type usage map[counterKey]int64
 
 // write adds the units, in an order that is the same everywhere.
 func (u usage) write(ctx context.Context, c Conn) error {
-	for _, k := range slices.SortedFunc(maps.Keys(u), compareKeys) {
-		if u[k] == 0 {
-			continue
+	keys := slices.SortedFunc(maps.Keys(u), compareKeys)
+	keys = slices.DeleteFunc(keys, func(k counterKey) bool { return u[k] == 0 })
+	return inParts(keys, func(part []counterKey) error {
+		args := make([]any, 0, 6*len(part))
+		for _, k := range part {
+			args = append(args, k.subject, k.meter, string(k.period), k.start, u[k], u[k])
 		}
-		if _, err := exec(ctx, c, usageAdd, k.subject, k.meter, string(k.period), k.start, u[k]); err != nil {
-			return err
-		}
-	}
-	return nil
+		_, err := exec(ctx, c, usageAddText(len(part)), args...)
+		return err
+	})
 }
 
 // MeterAdd counts units without a limit.
