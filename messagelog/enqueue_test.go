@@ -448,3 +448,22 @@ func TestTheWindowIsWrittenAhead(t *testing.T) {
 		s.wantOnce(t, 2000)
 	})
 }
+
+func TestEnqueueAllocatesAtMostOnce(t *testing.T) {
+	log := messagelog.New(messagelog.Config{Store: &faulty{}, BatchSize: 1 << 20})
+	defer log.Close()
+	m := chat()
+	for range 100 {
+		if err := log.Enqueue(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	allocs := testing.AllocsPerRun(2000, func() {
+		if err := log.Enqueue(t.Context(), m); err != nil {
+			t.Error(err)
+		}
+	})
+	if allocs > 1 {
+		t.Errorf("%v allocations", allocs)
+	}
+}

@@ -17,8 +17,8 @@ const (
 	transactionRows  = 5000
 	transactionBytes = 8 << 20
 
-	flushTimeout  = 10 * time.Second // of one transaction
-	closePatience = 5 * time.Second  // with a store that fails while the log closes
+	flushTimeout  = 10 * time.Second        // of one transaction
+	closePatience = 2500 * time.Millisecond // with a store that takes nothing: once to see that, once more
 
 	firstPause = 50 * time.Millisecond // before a failed transaction is tried again
 	longPause  = 5 * time.Second
@@ -58,14 +58,29 @@ func startFlusher(l *Log) *flusher {
 
 func (f *flusher) shut() error {
 	f.log.queue.close()
-	patience := time.AfterFunc(closePatience, f.end)
-	defer patience.Stop()
-	<-f.ended
+	f.waitPatiently()
 	f.end()
 	if f.unstored > 0 {
 		return fmt.Errorf("messagelog: %d messages could not be stored before the end: %w", f.unstored, f.failing())
 	}
 	return nil
+}
+
+// waitPatiently waits for the end, and brings it about when nothing was stored
+// for too long.
+func (f *flusher) waitPatiently() {
+	for before := int64(-1); ; {
+		select {
+		case <-f.ended:
+			return
+		case <-time.After(closePatience):
+		}
+		now := f.stored.Load()
+		if now == before {
+			f.end()
+		}
+		before = now
+	}
 }
 
 func (f *flusher) run() {

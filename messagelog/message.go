@@ -71,6 +71,9 @@ func turns(raw json.RawMessage) (json.RawMessage, bool) {
 	if len(raw) == 0 {
 		return json.RawMessage("[]"), true
 	}
+	if canonical(raw) {
+		return raw, true
+	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
 	var all []turn
@@ -96,6 +99,9 @@ func turns(raw json.RawMessage) (json.RawMessage, bool) {
 func object(raw json.RawMessage) (json.RawMessage, bool) {
 	if len(raw) == 0 {
 		return json.RawMessage("{}"), true
+	}
+	if string(raw) == "{}" {
+		return raw, true
 	}
 	var out bytes.Buffer
 	if !utf8.Valid(raw) || json.Compact(&out, raw) != nil || !bytes.HasPrefix(out.Bytes(), []byte("{")) {

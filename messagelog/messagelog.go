@@ -226,8 +226,8 @@ func (l *Log) List(ctx context.Context, f store.MessageFilter, p store.Page) (st
 }
 
 // Close refuses new messages and waits until those that were accepted are
-// stored. When the store takes no more it gives up after 5 seconds, with an
-// error that says how many were not stored. Twice is once.
+// stored. Where the store takes nothing for 5 seconds it gives up, with an error
+// that says how many were not stored. Twice is once.
 func (l *Log) Close() error {
 	return errors.Join(l.flusher.close(), l.appends.Close())
 }
