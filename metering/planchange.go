@@ -67,8 +67,8 @@ func (s *Service) CreatePlan(ctx context.Context, actor store.Actor, p store.Pla
 }
 
 // UpdatePlan changes a plan and returns it, for all who have it and at once.
-// What they used stays; a limit of a window in which the meter was not limited
-// before starts at zero. A plan that came from the configuration follows it no
+// What they used stays. Days are always counted; a limit of a week or month in
+// which the meter was not limited before starts at zero. A plan that came from the configuration follows it no
 // more. An update that changes nothing is not audited. An unknown plan is
 // ErrNotFound, what breaks a rule ErrValidation.
 func (s *Service) UpdatePlan(ctx context.Context, actor store.Actor, id string, in PlanUpdate) (store.Plan, error) {

@@ -75,8 +75,8 @@ func (s *Service) SetPlan(ctx context.Context, actor store.Actor, userID, plan s
 
 // SetLimits changes the limits of a user's own, each of which stands in place of
 // the plan's of its meter and window, and returns the user. Pairs that are not
-// named stay as they are; one that is to be inherited is the plan's again. It
-// needs a reason (ErrReasonRequired). What breaks a rule is ErrValidation, an
+// named stay as they are; one that is to be inherited is the plan's again. What
+// was used stays, as with UpdatePlan. It needs a reason (ErrReasonRequired). What breaks a rule is ErrValidation, an
 // unknown user ErrNotFound. Changing nothing is not audited.
 func (s *Service) SetLimits(ctx context.Context, actor store.Actor, userID string, changes []authn.LimitChange, reason string) (store.User, error) {
 	if err := change.CheckReason(reason); err != nil {

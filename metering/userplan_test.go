@@ -138,7 +138,7 @@ func TestSetPlanGivesTheNewPlansGrantAtOnce(t *testing.T) {
 	}
 }
 
-func TestLimitsOfAUsersOwnStandInPlaceOfThePlans(t *testing.T) {
+func TestCase_Q2_LimitsOfAUsersOwnStandInPlaceOfThePlans(t *testing.T) {
 	t.Parallel()
 	b := open(t, daily(5), weekly(100)).withUser(t)
 	b.use(t, 5)
@@ -199,6 +199,19 @@ func TestSetLimitsAndResetUsageCheckTheirInput(t *testing.T) {
 
 func last[T any](_ T, err error) error { return err }
 
+func TestCase_R6_AWindowThatHasTurnedReadsAsUnused(t *testing.T) {
+	t.Parallel()
+	b := open(t, daily(5), weekly(9)).withUser(t)
+	b.use(t, 5)
+	b.now = noon.Add(12*time.Hour - time.Microsecond)
+	b.wantUsed(t, store.Day, 5, 0)
+	b.now = noon.Add(12 * time.Hour) // nobody has asked for anything since
+	b.wantUsed(t, store.Day, 0, 5)
+	b.wantUsed(t, store.Week, 5, 4)
+	b.now = noon.AddDate(0, 0, 3)
+	b.wantUsed(t, store.Week, 0, 9)
+}
+
 func TestCase_R5_AResetChangesUsageAndNotTheWindow(t *testing.T) {
 	t.Parallel()
 	b := open(t, daily(5), weekly(9)).withUser(t)
@@ -223,7 +236,6 @@ func TestCase_R5_AResetChangesUsageAndNotTheWindow(t *testing.T) {
 	}
 	b.use(t, 5)
 	b.now = noon.Add(12 * time.Hour)
-	b.wantUsed(t, store.Day, 0, 5) // R6: nobody has used anything of the new day
 	points, err := b.History(t.Context(), ann, metering.Conversations, time.Time{}, time.Time{})
 	if err != nil || len(points) != 1 || points[0].Used != 10 {
 		t.Errorf("the history is %+v, %v; want the 10 that were used", points, err)
