@@ -406,6 +406,11 @@ func (Base) UsageHistory(context.Context, string, string, time.Time, time.Time) 
 	return nil, ErrUnsupported
 }
 
+// MeterErase answers ErrUnsupported.
+func (Base) MeterErase(context.Context, string, time.Time, int) (int, error) {
+	return 0, ErrUnsupported
+}
+
 // UsagePurge answers ErrUnsupported.
 func (Base) UsagePurge(context.Context, time.Time, int) (int, error) {
 	return 0, ErrUnsupported

@@ -266,6 +266,11 @@ type MeterStore interface {
 	// UsagePurge deletes at most limit counters of windows that started before a
 	// date and returns how many went.
 	UsagePurge(ctx context.Context, before time.Time, limit int) (int, error)
+	// MeterErase deletes at most limit rows of all that is kept of a subject, a
+	// user or the family of a key: its counters, balance, ledger, and the leases
+	// that were made at a time or later. It returns how many went; fewer than the
+	// limit means that none is left.
+	MeterErase(ctx context.Context, subject string, since time.Time, limit int) (int, error)
 }
 
 // CreditStore keeps balances and the ledger. What leases hold and spend of a

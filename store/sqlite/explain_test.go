@@ -150,6 +150,7 @@ func callEverything(ctx context.Context, q *sqlstore.Queries) {
 	q.MeterReset(ctx, []store.Counter{limit.Counter})
 	q.UsageHistory(ctx, "u", "m", now, now.Add(time.Hour))
 	q.UsagePurge(ctx, now, 9)
+	q.MeterErase(ctx, "u", now, 9)
 	claim := store.TaskClaim{Task: "t", ScheduledAt: now, Now: now, LeaseUntil: now.Add(time.Minute)}
 	q.TaskClaim(ctx, claim)
 	q.TaskRenew(ctx, "t", now, 1, now)

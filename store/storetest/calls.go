@@ -114,6 +114,7 @@ func calls(s store.Store, u store.User, v store.Session, k store.APIKeyHash, tok
 		{"UsageHistory", func(c context.Context) error {
 			return drop(s.UsageHistory(c, u.ID, l.Meter, moment(0), moment(9)))
 		}},
+		{"MeterErase", func(c context.Context) error { return drop(s.MeterErase(c, u.ID, moment(0), 9)) }},
 		{"UsagePurge", func(c context.Context) error { return drop(s.UsagePurge(c, moment(9), 9)) }},
 		{"CreditGrant", func(c context.Context) error { _, _, err := s.CreditGrant(c, newGrant(u.ID, 1)); return err }},
 		{"CreditBalance", func(c context.Context) error { return drop(s.CreditBalance(c, u.ID, moment(0))) }},

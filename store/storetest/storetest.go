@@ -64,6 +64,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Refund", testRefund},
 		{"History", testHistory},
 		{"UsagePurge", testUsagePurge},
+		{"MeterErase", testMeterErase},
 		{"Credits", testCredits},
 		{"LedgerProperties", testLedgerProperties},
 		{"Tasks", testTasks},
