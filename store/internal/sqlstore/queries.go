@@ -54,7 +54,6 @@ type Locks struct {
 
 // Queries implements store.Queries and store.MessageStore.
 type Queries struct {
-	store.Base
 	run   Runner
 	locks Locks
 }
