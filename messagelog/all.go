@@ -38,7 +38,7 @@ func (l *Log) appendAll(ctx context.Context, all []store.Message) (stored []stor
 			return nil, err
 		}
 	}
-	if stored, err = l.cfg.Store.MessageAppend(ctx, all); err != nil {
+	if stored, err = l.sets.Do(ctx, all); err != nil {
 		return nil, err
 	}
 	for i := range stored {
@@ -47,6 +47,12 @@ func (l *Log) appendAll(ctx context.Context, all []store.Message) (stored []stor
 		}
 	}
 	return stored, nil
+}
+
+// storeSet stores the one set of a batch.
+func (l *Log) storeSet(ctx context.Context, batch [][]store.Message) ([][]store.Message, error) {
+	stored, err := l.cfg.Store.MessageAppend(ctx, batch[0])
+	return [][]store.Message{stored}, err
 }
 
 // EnqueueAll is Enqueue for many messages, in their order, and returns them as

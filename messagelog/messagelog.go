@@ -97,6 +97,7 @@ type Log struct {
 	cfg     Config
 	plans   plans
 	appends *groupcommit.Committer[store.Message, store.Message]
+	sets    *groupcommit.Committer[[]store.Message, []store.Message] // of AppendAll
 	queue   *queue
 	flusher *flusher
 }
@@ -112,6 +113,8 @@ func New(cfg Config) *Log {
 	}
 	l := &Log{cfg: cfg, queue: newQueue(cfg), plans: plans{of: cfg.PlanOf, clock: cfg.Clock}}
 	l.appends = groupcommit.New(opts, cfg.Store.MessageAppend)
+	opts.MaxBatch = 1 // all of a set or none
+	l.sets = groupcommit.New(opts, l.storeSet)
 	l.flusher = startFlusher(l)
 	return l
 }
@@ -229,5 +232,5 @@ func (l *Log) List(ctx context.Context, f store.MessageFilter, p store.Page) (st
 // stored. Where the store takes nothing for 5 seconds it gives up, with an error
 // that says how many were not stored. Twice is once.
 func (l *Log) Close() error {
-	return errors.Join(l.flusher.close(), l.appends.Close())
+	return errors.Join(l.flusher.close(), l.appends.Close(), l.sets.Close())
 }

@@ -62,7 +62,7 @@ func run(ctx context.Context) (err error) {
 func firstAdmin(ctx context.Context, mgr *usermgmt.Manager) error {
 	first, err := mgr.EnsureFirstAdmin(ctx)
 	if err == nil && first.Password != "" {
-		fmt.Printf("The first admin is %s with the password %s (shown this once).\n", first.Admin.Username, first.Password.Reveal())
+		_, err = fmt.Printf("The first admin is %s with the password %s (shown this once).\n", first.Admin.Username, first.Password.Reveal())
 	}
 	return err
 }
