@@ -37,7 +37,11 @@ func cases(t testing.TB, h *bench.House, p *bench.People) []bench.Case {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return slices.Concat(cached, uncached, h.Durable(p))
+	consumes, err := h.Consumes(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.Concat(cached, uncached, h.Durable(p), consumes)
 }
 
 func BenchmarkOnePrincipal(b *testing.B) {

@@ -31,6 +31,10 @@ const (
 	DriverOnly     = "driver-only look-up of a key"
 	VerifyKey      = "Verifier.Verify: key not remembered"
 	VerifyEdDSA    = "Verifier.Verify: EdDSA token not remembered"
+
+	OwnCommit  = "UPDATE with a commit of its own, synced"
+	Consume64  = "Consume: 64 callers"
+	Consume256 = "Consume: 256 callers"
 )
 
 // Case is one operation to measure.

@@ -3,8 +3,8 @@ package bench
 import (
 	"context"
 	"crypto/rand"
-	"database/sql/driver"
 	"errors"
+	"io"
 	"log/slog"
 	"path/filepath"
 	"time"
@@ -43,7 +43,7 @@ type House struct {
 	follower *change.Follower
 	eddsa    *authn.Tokens
 	hs256    *authn.Tokens
-	conns    []driver.Conn // that go past the store
+	conns    []io.Closer // what goes past the store
 }
 
 // Open makes a house in a folder. It must be closed.

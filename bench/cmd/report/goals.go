@@ -103,6 +103,8 @@ func goals() []goal {
 		compare(onePrincipal, bench.Protected, bench.Floor, cpus, "")
 		compare(notRemembered, bench.GolangJWTEdDSA, bench.BareEd25519, cpus, "")
 	}
+	compare(durable, bench.OwnCommit, bench.Consume64, 2, "", least(7))
+	compare(durable, bench.OwnCommit, bench.Consume256, 2, "", least(13))
 	// Requests a second, so what the server takes is what divides.
 	perSecond := func(of, by string, reason string, bounds ...bound) {
 		compare(overLoopback, by, of, 1, reason, bounds...)

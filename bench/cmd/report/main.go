@@ -114,7 +114,11 @@ func (r *report) measure(ctx context.Context, house *bench.House) error {
 		return err
 	}
 	r.results.measure(notRemembered, r.rounds, uncached)
-	r.results.measure(durable, r.rounds, house.Durable(many))
+	consumes, err := house.Consumes(ctx)
+	if err != nil {
+		return err
+	}
+	r.results.measure(durable, r.rounds, append(house.Durable(many), consumes...))
 	if cached, err = house.Authenticate(ctx, many); err != nil {
 		return err
 	}
