@@ -49,7 +49,7 @@ func TestTextIsSealed(t *testing.T) {
 		t.Errorf("the repeat is %+v, %v", again, err)
 	}
 	raw, err := s.MessageGet(t.Context(), "usr_1", sealed.ID)
-	if err != nil || strings.Contains(string(raw.Request)+string(raw.Response), "hi") {
+	if err != nil || strings.Contains(string(raw.Request)+string(raw.Response), "<hi>") {
 		t.Errorf("stored is %s and %s, %v", raw.Request, raw.Response, err)
 	}
 
