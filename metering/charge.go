@@ -114,6 +114,11 @@ func (s *Service) charge(ctx context.Context, p authn.Principal, c Charge, consu
 	if err != nil {
 		return Verdict{}, verdict(ctx, err)
 	}
+	return s.answer(p, plan, c, result, now)
+}
+
+// answer is what the caller is told of the store's verdict.
+func (s *Service) answer(p authn.Principal, plan store.Plan, c Charge, result store.ReserveResult, now time.Time) (Verdict, error) {
 	v := Verdict{Reservation: result.Reservation, Counters: result.Counters, Replayed: result.Replayed}
 	if result.Balance != nil {
 		v.Counters = append(v.Counters, s.balanceState(p, plan, *result.Balance, now))

@@ -57,7 +57,7 @@ func (s *Service) GrantCredits(ctx context.Context, actor store.Actor, userID st
 		if err != nil || replayed {
 			return err
 		}
-		s.describeUser(c, "user.credits", userID, in.Reason)
+		describeUser(c, "user.credits", userID, in.Reason)
 		c.Affects = nil // no verdict holds a balance
 		c.Changes = map[string]store.Diff{"credits": {From: entry.BalanceAfter - entry.Amount, To: entry.BalanceAfter}}
 		return nil

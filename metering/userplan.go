@@ -51,7 +51,7 @@ func (s *Service) SetPlan(ctx context.Context, actor store.Actor, userID, plan s
 		}
 		before := user
 		user.Plan, user.UpdatedAt = plan, c.At
-		s.describeUser(c, "user.plan", userID, reason)
+		describeUser(c, "user.plan", userID, reason)
 		c.Changes = map[string]store.Diff{"plan": {From: from, To: plan}}
 		if usage == ZeroUsage {
 			c.Changes["usage"] = store.Diff{From: KeepUsage, To: ZeroUsage}
@@ -109,7 +109,7 @@ func (s *Service) SetLimits(ctx context.Context, actor store.Actor, userID strin
 			return store.Invalid("limits", "too_many", "must be at most 64 for a user")
 		}
 		user.UpdatedAt = c.At
-		s.describeUser(c, "user.limits", userID, reason)
+		describeUser(c, "user.limits", userID, reason)
 		c.Changes = map[string]store.Diff{"limits": {From: before, To: user.Limits}}
 		return q.UserUpdate(ctx, user)
 	})
@@ -140,9 +140,9 @@ func (s *Service) ResetUsage(ctx context.Context, actor store.Actor, userID, met
 		if err != nil {
 			return err
 		}
-		s.describeUser(c, "user.usage_reset", userID, reason)
+		describeUser(c, "user.usage_reset", userID, reason)
 		counters := s.present(user, meters, c.At)
-		used, err := s.usedOf(ctx, q, counters, c.At)
+		used, err := usedOf(ctx, q, counters, c.At)
 		if err != nil {
 			return err
 		}
@@ -151,7 +151,7 @@ func (s *Service) ResetUsage(ctx context.Context, actor store.Actor, userID, met
 	})
 }
 
-func (s *Service) describeUser(c *store.Change, action, userID, reason string) {
+func describeUser(c *store.Change, action, userID, reason string) {
 	c.Action, c.Reason = action, reason
 	c.Target = store.Target{Kind: "user", ID: userID}
 	c.Affects = []string{store.UserVersion(userID)}
@@ -169,7 +169,7 @@ func (s *Service) present(user store.User, meters []string, now time.Time) (coun
 }
 
 // usedOf is what a reset takes from counters, for the audit trail.
-func (s *Service) usedOf(ctx context.Context, q store.Queries, counters []store.Counter, now time.Time) (map[string]store.Diff, error) {
+func usedOf(ctx context.Context, q store.Queries, counters []store.Counter, now time.Time) (map[string]store.Diff, error) {
 	states, err := q.MeterUsage(ctx, against(counters), now)
 	diffs := map[string]store.Diff{}
 	for _, c := range states {
