@@ -1,0 +1,23 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/usermgmt/usermgmt/store"
+	"github.com/usermgmt/usermgmt/store/sqlite"
+)
+
+// openStore opens the store that a URL names, with the driver of its scheme. It
+// is made, and its schema brought up to date, as the server would.
+func openStore(ctx context.Context, url string) (store.Store, error) {
+	scheme, _, _ := strings.Cut(url, ":")
+	for _, driver := range []store.StoreDriver{sqlite.Driver} {
+		if slices.Contains(driver.Schemes(), scheme) {
+			return driver.OpenStore(ctx, url)
+		}
+	}
+	return nil, fmt.Errorf("no driver serves the scheme of the database's URL: it must begin with sqlite")
+}
