@@ -154,6 +154,9 @@ func dropTables(t *testing.T, path string) {
 	db, err := sql.Open(sql.Drivers()[0], path)
 	must(t, err)
 	defer db.Close()
+	db.SetMaxOpenConns(1)
+	_, err = db.ExecContext(t.Context(), `ATTACH ?1 AS messages`, sqlite.MessagesPath(path))
+	must(t, err)
 	for _, table := range []string{
 		"users", "identifiers", "password_hashes", "sessions", "refresh_tokens", "api_keys", "plans", "usage", "message_logs",
 		"sign_in_failures", "audit_events", "change_feed", "admins", "service_keys",

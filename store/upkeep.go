@@ -21,8 +21,9 @@ type Footprint struct {
 // it is used.
 type Backuper interface {
 	// Backup writes everything as it is at one moment into a new file, readable
-	// by its owner alone, and makes sure that the copy can be read whole. Path
-	// must not exist, which is ErrConflict; its folder must. The file appears
+	// by its owner alone, and makes sure that the copy can be read whole. Message
+	// logs may go into a file of their own beside it, of another moment, whose
+	// name begins as the file's does, up to the ending. Path must not exist, which is ErrConflict; its folder must. The file appears
 	// when it is complete. Whatever is half done has a name that begins with path
 	// and PartialSuffix, and goes when Backup fails; only a process that dies
 	// leaves it behind.

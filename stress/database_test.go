@@ -3,11 +3,14 @@ package stress_test
 import (
 	"database/sql"
 	"net/url"
+	"os"
 	"slices"
 	"testing"
+
+	"github.com/usermgmt/usermgmt/store/sqlite"
 )
 
-// database is the file, opened by the test itself.
+// database is the file and that of messages, opened by the test itself.
 type database struct {
 	t  testing.TB
 	db *sql.DB
@@ -28,7 +31,15 @@ func openFile(t testing.TB, path string) database {
 	t.Cleanup(func() { db.Close() })
 	d := database{t, db}
 	d.exec("PRAGMA busy_timeout = 5000")
+	if messages := sqlite.MessagesPath(path); exists(messages) {
+		d.exec("ATTACH ?1 AS messages", messages)
+	}
 	return d
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func (d database) exec(statement string, args ...any) {

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 	"unsafe"
+
+	"github.com/usermgmt/usermgmt/store/sqlite"
 )
 
 // disk is what a host keeps its files on, as seen from outside.
@@ -172,7 +174,9 @@ func fillUp(t *testing.T, p *process, d disk) {
 	p.terminate()
 
 	copied := databasePath(t)
-	write(t, copied, read(t, filepath.Join(d.folder, "usermgmt.db")))
+	full := filepath.Join(d.folder, "usermgmt.db")
+	write(t, copied, read(t, full))
+	write(t, sqlite.MessagesPath(copied), read(t, sqlite.MessagesPath(full)))
 	verify(t, copied, who, &before, &during, &after)
 	t.Logf("full: %v; reads: %v; recovered %v after there was room", &during.counts, &reads, recovered.Round(time.Millisecond))
 }

@@ -13,7 +13,8 @@ import (
 	"github.com/usermgmt/usermgmt/store"
 )
 
-// The names of backups. They sort by their time.
+// The names of backups. They sort by their time. A store may add to what stands
+// before the suffix, where one backup is several files.
 const (
 	backupPrefix = "usermgmt-"
 	backupTime   = "20060102T150405Z"
@@ -61,10 +62,19 @@ func (b Builtins) deletePartial() error {
 // spared, whatever a clock that was wrong has called the others.
 func (b Builtins) deleteOld(latest string) error {
 	return b.deleteAll(func(names []string) []string {
-		older := slices.DeleteFunc(names, func(name string) bool { return !isBackup(name) || name == latest })
-		return older[:max(0, len(older)-(b.BackupKeep-1))]
+		names = slices.DeleteFunc(names, func(name string) bool { return !isBackup(name) || backupOf(name) == backupOf(latest) })
+		var older []string // each once
+		for _, name := range names {
+			older = append(older, backupOf(name))
+		}
+		older = slices.Compact(older)
+		gone := older[:max(0, len(older)-(b.BackupKeep-1))]
+		return slices.DeleteFunc(names, func(name string) bool { return !slices.Contains(gone, backupOf(name)) })
 	})
 }
+
+// backupOf is what the names of the files of one backup begin with.
+func backupOf(name string) string { return name[:len(backupPrefix)+len(backupTime)] }
 
 // deleteAll deletes those of the folder's files that choose returns, of all
 // their names in order.
@@ -91,8 +101,10 @@ func (b Builtins) deleteAll(choose func(names []string) []string) error {
 // isBackup reports whether a file is one of ours: others in the folder are left
 // alone.
 func isBackup(name string) bool {
-	at, ok := strings.CutPrefix(name, backupPrefix)
-	at, ok2 := strings.CutSuffix(at, backupSuffix)
-	_, err := time.Parse(backupTime, at)
-	return ok && ok2 && err == nil
+	if !strings.HasPrefix(name, backupPrefix) || !strings.HasSuffix(name, backupSuffix) || len(name) < len(backupPrefix+backupTime+backupSuffix) {
+		return false
+	}
+	_, err := time.Parse(backupTime, strings.TrimPrefix(backupOf(name), backupPrefix))
+	rest := name[len(backupPrefix+backupTime):]
+	return err == nil && (rest == backupSuffix || strings.HasPrefix(rest, "-"))
 }

@@ -178,7 +178,7 @@ func TestBackupsAreKeptAndRecorded(t *testing.T) {
 	if err := os.Mkdir(h.BackupDir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	others := []string{"mine.db", "usermgmt-mine.db", "usermgmt-20260314T120000Z.txt"}
+	others := []string{"mine.db", "usermgmt-mine.db", "usermgmt-20260314T120000Z.txt", "usermgmt-20260314T120000Zmine.db"}
 	left := "usermgmt-20260101T000000Z.db" + store.PartialSuffix // by a process that died
 	for _, name := range append(others, left, left+"-journal") {
 		if err := os.WriteFile(file(name), nil, 0o600); err != nil {
@@ -195,7 +195,7 @@ func TestBackupsAreKeptAndRecorded(t *testing.T) {
 		}
 		latest = "usermgmt-" + h.now.Format("20060102T150405Z") + ".db"
 		if i >= 2 {
-			want = append(want, latest)
+			want = append(want, latest, sqlite.MessagesPath(latest))
 		}
 		h.now = h.now.Add(24 * time.Hour)
 	}
@@ -233,7 +233,7 @@ func TestABackupOfTheFutureDoesNotPushOutThePresent(t *testing.T) {
 	if err := h.run(t, "backup"); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"usermgmt-20260314T120000Z.db"}, filesIn(t, h.BackupDir)); diff != "" {
+	if diff := cmp.Diff([]string{"usermgmt-20260314T120000Z-messages.db", "usermgmt-20260314T120000Z.db"}, filesIn(t, h.BackupDir)); diff != "" {
 		t.Errorf("the folder holds (-want +got):\n%s", diff)
 	}
 }

@@ -155,6 +155,9 @@ func TestAProcessThatDiesInABackupLeavesNoHalfOne(t *testing.T) {
 				partial++
 				continue
 			}
+			if strings.HasSuffix(name, "-messages.db") {
+				continue // it is opened with the other, which comes after it
+			}
 			s, err := sqlite.Open(t.Context(), filepath.Join(backups, name), nil)
 			if err != nil {
 				t.Fatal(err)
@@ -171,7 +174,7 @@ func TestAProcessThatDiesInABackupLeavesNoHalfOne(t *testing.T) {
 		if err := h.run(t, "backup"); err != nil {
 			t.Fatal(err)
 		}
-		if names := filesIn(t, backups); len(names) != 1 {
+		if names := filesIn(t, backups); len(names) != 2 { // one backup, and its messages
 			t.Errorf("after the next backup the folder holds %v", names)
 		}
 	}

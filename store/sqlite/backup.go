@@ -22,22 +22,33 @@ const (
 	copyRules = "mode=ro&immutable=1"
 )
 
-// Backup copies the database into a new file, as store.Backuper says. What
-// others write meanwhile is not held up and not in the copy. To restore it, put
-// it in the place of a database that nobody has open, and delete the files
-// beside that whose names end in -wal and -shm.
+// Backup copies the database into a new file, as store.Backuper says, and the
+// messages into another beside it, of which MessagesPath is the path; each is of
+// one moment. What others write meanwhile is not held up and not in the copy. To
+// restore them, put them in the place of a database that nobody has open, and
+// delete the files beside that whose names end in -wal and -shm.
 func (s *Store) Backup(ctx context.Context, path string) error {
-	if err := s.calls.enter(); err != nil {
-		return err
+	err := s.messages.backupWhileOpen(ctx, MessagesPath(path))
+	if err == nil {
+		if err = s.database.backupWhileOpen(ctx, path); err != nil {
+			os.Remove(MessagesPath(path))
+		}
 	}
-	defer s.calls.leave()
-	if err := s.backup(ctx, path); err != nil {
+	if err != nil {
 		return fmt.Errorf("sqlite: back up: %w", interpret(ctx, err))
 	}
 	return nil
 }
 
-func (s *Store) backup(ctx context.Context, path string) (err error) {
+func (d *database) backupWhileOpen(ctx context.Context, path string) error {
+	if err := d.calls.enter(); err != nil {
+		return err
+	}
+	defer d.calls.leave()
+	return d.backup(ctx, path)
+}
+
+func (d *database) backup(ctx context.Context, path string) (err error) {
 	if _, err := os.Lstat(path); err == nil {
 		return store.Errorf(store.ErrConflict, "There is a backup of this name.")
 	}
@@ -55,7 +66,7 @@ func (s *Store) backup(ctx context.Context, path string) (err error) {
 	if err := file.Close(); err != nil {
 		return err
 	}
-	if err := on(ctx, dsn(s.file, sourceRules), "VACUUM INTO ?1", draft); err != nil {
+	if err := on(ctx, dsn(d.file, sourceRules), "VACUUM INTO ?1", draft); err != nil {
 		return err
 	}
 	if err := verify(ctx, draft); err != nil {

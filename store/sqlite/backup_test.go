@@ -67,7 +67,7 @@ func TestBackupIsOneMomentOfADatabaseInUse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if names := filesIn(t, folder); len(names) != 1 {
+	if names := filesIn(t, folder); len(names) != 2 { // and the messages
 		t.Errorf("beside the backup there are %v", names)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {

@@ -1,8 +1,9 @@
-// Package sqlite keeps everything in one SQLite file. It is the default store:
-// nothing to install, and two processes on one machine may share the file.
+// Package sqlite keeps everything in a SQLite file, and message logs in another
+// beside it. It is the default store: nothing to install, and two processes on
+// one machine may share the files.
 //
 // With cgo it is mattn/go-sqlite3, without it modernc.org/sqlite; both behave
-// the same. The file is in WAL mode. One connection writes, with synchronous
+// the same. The files are in WAL mode. One connection writes to each, with synchronous
 // FULL, so that what a call acknowledged survives a loss of power; a pool of
 // others reads, and never waits for the writer.
 //

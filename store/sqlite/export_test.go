@@ -25,6 +25,11 @@ func (s *Store) ReaderValue(ctx context.Context, query string) (v string, err er
 	return v, s.reads.pool.QueryRowContext(ctx, query).Scan(&v)
 }
 
+// MessagesValue does it on the file of messages.
+func (s *Store) MessagesValue(ctx context.Context, query string) (v string, err error) {
+	return v, s.messages.reads.pool.QueryRowContext(ctx, query).Scan(&v)
+}
+
 // MigrateWith migrates as a program does that knows other steps.
 func (s *Store) MigrateWith(ctx context.Context, files map[string]string) error {
 	folder := fstest.MapFS{}
@@ -43,6 +48,9 @@ func Released() (map[string]string, error) {
 	names, err := migrations.ReadDir("migrations")
 	files := map[string]string{}
 	for _, n := range names {
+		if n.IsDir() {
+			continue
+		}
 		text, err := migrations.ReadFile("migrations/" + n.Name())
 		if err != nil {
 			return nil, err

@@ -20,8 +20,18 @@ import (
 	"github.com/usermgmt/usermgmt/store/internal/sqlstore"
 )
 
-//go:embed migrations/*.sql
+//go:embed migrations/*.sql migrations/messages/*.sql
 var migrations embed.FS
+
+// schema is what a file holds.
+type schema struct {
+	folder string // its migrations
+	page   int    // bytes; 0 is SQLite's own choice
+}
+
+// messagePage has room for some messages of the usual size. Of pages of four
+// KiB one message takes several, and twice the time.
+const messagePage = 16 << 10
 
 // Options are the settings of a Store. The zero value is right for most.
 type Options struct {
@@ -43,9 +53,9 @@ func (o *Options) withDefaults() Options {
 	return out
 }
 
-// Open opens the database at path, makes it (readable by its owner alone) if
-// it is not there, and brings its schema up to date; opts may be nil. The
-// folder must exist and be writable. A file that is no database, is another
+// Open opens the database at path, and that of messages beside it, of which
+// MessagesPath is the path. It makes what is not there (readable by its owner
+// alone), and brings the schemas up to date; opts may be nil. The folder must exist and be writable. A file that is no database, is another
 // program's, is damaged, or has a newer schema than this version works with is
 // an error that says so, and is left as it is. Several processes may open one
 // file at the same time.
@@ -58,13 +68,29 @@ func Open(ctx context.Context, path string, opts *Options) (*Store, error) {
 }
 
 func open(ctx context.Context, path string, opts Options) (*Store, error) {
+	d, err := openDatabase(ctx, path, schema{folder: "migrations"}, opts)
+	if err != nil {
+		return nil, err
+	}
+	messages, err := openDatabase(ctx, MessagesPath(path), schema{"migrations/messages", messagePage}, opts)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("the file of messages beside it: %w", err), d.close())
+	}
+	return &Store{database: d, messages: messages}, nil
+}
+
+// openDatabase opens one file.
+func openDatabase(ctx context.Context, path string, holds schema, opts Options) (*database, error) {
 	file, err := prepareFile(path)
 	if err != nil {
 		return nil, err
 	}
-	steps, err := loadMigrations()
+	steps, err := loadMigrations(holds)
 	if err != nil {
 		return nil, err
+	}
+	if err := setPageSize(ctx, file, holds); err != nil {
+		return nil, refusal(err)
 	}
 	writes, err := openWriter(dsn(file, writeRules), opts.BusyTimeout)
 	if err != nil {
@@ -74,16 +100,30 @@ func open(ctx context.Context, path string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, writes.close())
 	}
-	s := &Store{file: file, reads: reads, writes: writes}
-	s.close = sync.OnceValue(s.shut)
-	s.Queries = sqlstore.New(runner{s}, sqlstore.Locks{})
-	if err = s.checkOwner(ctx); err == nil {
-		err = s.migrate(ctx, steps)
+	d := &database{file: file, reads: reads, writes: writes}
+	d.close = sync.OnceValue(d.shut)
+	d.Queries = sqlstore.New(runner{d}, sqlstore.Locks{})
+	if err = d.checkOwner(ctx); err == nil {
+		err = d.migrate(ctx, steps)
 	}
 	if err != nil {
-		return nil, errors.Join(refusal(err), s.Close())
+		return nil, errors.Join(refusal(err), d.close())
 	}
-	return s, nil
+	return d, nil
+}
+
+// setPageSize gives an empty file pages of a size. One that has a content keeps
+// those it has.
+func setPageSize(ctx context.Context, file string, holds schema) error {
+	info, err := os.Stat(file)
+	if err != nil || info.Size() > 0 || holds.page == 0 {
+		return err
+	}
+	err = on(ctx, dsn(file, "mode=rw&_busy_timeout=0"), fmt.Sprintf("PRAGMA page_size = %d; VACUUM", holds.page))
+	if busy(err) {
+		return nil // another process does the same
+	}
+	return interpret(ctx, err)
 }
 
 // othersTables counts the tables of a database that has none of ours: that in
@@ -94,9 +134,9 @@ const othersTables = `SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AN
 
 // checkOwner refuses the database of another program, on a connection that
 // reads: one that writes turns a database to WAL when it connects.
-func (s *Store) checkOwner(ctx context.Context) error {
+func (d *database) checkOwner(ctx context.Context) error {
 	var others int
-	if err := s.reads.pool.QueryRowContext(ctx, othersTables).Scan(&others); err != nil {
+	if err := d.reads.pool.QueryRowContext(ctx, othersTables).Scan(&others); err != nil {
 		return interpret(ctx, err)
 	}
 	if others > 0 {
@@ -107,24 +147,24 @@ func (s *Store) checkOwner(ctx context.Context) error {
 
 // migrate reads what was applied and takes the write lock only when something
 // is to do.
-func (s *Store) migrate(ctx context.Context, steps []sqlstore.Migration) error {
-	if err := s.writes.warm(ctx); err != nil {
+func (d *database) migrate(ctx context.Context, steps []sqlstore.Migration) error {
+	if err := d.writes.warm(ctx); err != nil {
 		return interpret(ctx, err)
 	}
-	pending, err := sqlstore.Pending(ctx, s.reads, steps)
+	pending, err := sqlstore.Pending(ctx, d.reads, steps)
 	if err == nil && len(pending) == 0 {
 		return nil
 	}
 	if store.CodeOf(err) == store.ErrConflict {
 		return err
 	}
-	return interpret(ctx, s.writes.transact(ctx, func(t *tx) error {
+	return interpret(ctx, d.writes.transact(ctx, func(t *tx) error {
 		return sqlstore.Migrate(ctx, script{t}, steps)
 	}))
 }
 
-func loadMigrations() ([]sqlstore.Migration, error) {
-	folder, err := fs.Sub(migrations, "migrations")
+func loadMigrations(of schema) ([]sqlstore.Migration, error) {
+	folder, err := fs.Sub(migrations, of.folder)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -184,11 +185,13 @@ func TestKilledProcessLosesNothingAcknowledged(t *testing.T) {
 			t.Errorf("%s was acknowledged as %s and is %d: %v", id, seq, m.Seq, err)
 		}
 	}
-	if v, err := s.ReaderValue(t.Context(), "PRAGMA integrity_check"); err != nil || v != "ok" {
-		t.Errorf("integrity: %s, %v", v, err)
+	for _, read := range []func(context.Context, string) (string, error){s.ReaderValue, s.MessagesValue} {
+		if v, err := read(t.Context(), "PRAGMA integrity_check"); err != nil || v != "ok" {
+			t.Errorf("integrity: %s, %v", v, err)
+		}
 	}
 	rows := "SELECT COUNT(*) = MAX(seq) AND MAX(seq) = (SELECT last_seq FROM conversations) FROM message_logs"
-	if v, err := s.ReaderValue(t.Context(), rows); err != nil || v != "1" {
+	if v, err := s.MessagesValue(t.Context(), rows); err != nil || v != "1" {
 		t.Errorf("seq has gaps: %s, %v", v, err)
 	}
 }

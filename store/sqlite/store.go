@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -9,9 +10,15 @@ import (
 	"github.com/usermgmt/usermgmt/store/internal/sqlstore"
 )
 
-// Store is a store.Store in a SQLite file. It is safe for concurrent use, by
+// Store is a store.Store in two SQLite files. It is safe for concurrent use, by
 // any number of goroutines and by several processes on one machine.
 type Store struct {
+	*database
+	messages *database
+}
+
+// database is one file, with its readers and its writer.
+type database struct {
 	*sqlstore.Queries
 
 	file   string // its absolute path
@@ -38,9 +45,13 @@ func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, q store.Q
 	}))
 }
 
-// Ping answers nil when the database can be read.
+// Ping answers nil when both files can be read.
 func (s *Store) Ping(ctx context.Context) error {
-	return runner{s}.Read(ctx, func(r sqlstore.Reader) error {
+	return cmp.Or(s.database.ping(ctx), s.messages.ping(ctx))
+}
+
+func (d *database) ping(ctx context.Context) error {
+	return runner{d}.Read(ctx, func(r sqlstore.Reader) error {
 		rows, err := r.QueryContext(ctx, "SELECT 1 FROM schema_migrations LIMIT 1")
 		if err != nil {
 			return err
@@ -50,19 +61,19 @@ func (s *Store) Ping(ctx context.Context) error {
 	})
 }
 
-// Close waits for running calls, writes what is in the log into the file and
-// closes it. Twice is once.
-func (s *Store) Close() error { return s.close() }
+// Close waits for running calls, writes what is in the logs into the files and
+// closes them. Twice is once.
+func (s *Store) Close() error { return errors.Join(s.database.close(), s.messages.close()) }
 
-func (s *Store) shut() error {
-	s.calls.shut()
-	err := s.reads.close()
-	return errors.Join(err, s.writes.close())
+func (d *database) shut() error {
+	d.calls.shut()
+	err := d.reads.close()
+	return errors.Join(err, d.writes.close())
 }
 
-// runner runs the methods of a Store: reads from the pool, each write in a
+// runner runs the methods of a database: reads from the pool, each write in a
 // transaction of its own.
-type runner struct{ *Store }
+type runner struct{ *database }
 
 // Read runs fn on the pool.
 func (r runner) Read(ctx context.Context, fn func(sqlstore.Reader) error) error {

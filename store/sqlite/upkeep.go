@@ -28,16 +28,27 @@ const (
 // what is in the log to its place in the file, and cuts a log that has grown
 // large. It reads little for that, and gives way to whoever has the file.
 func (s *Store) Upkeep(ctx context.Context) (store.Footprint, error) {
-	if err := s.calls.enter(); err != nil {
+	main, err := s.database.upkeepWhileOpen(ctx)
+	if err != nil {
+		return main, err
+	}
+	messages, err := s.messages.upkeepWhileOpen(ctx)
+	return store.Footprint{
+		Size: main.Size + messages.Size, Free: main.Free + messages.Free, Log: main.Log + messages.Log,
+	}, err
+}
+
+func (d *database) upkeepWhileOpen(ctx context.Context) (store.Footprint, error) {
+	if err := d.calls.enter(); err != nil {
 		return store.Footprint{}, err
 	}
-	defer s.calls.leave()
-	f, err := s.upkeep(ctx)
+	defer d.calls.leave()
+	f, err := d.upkeep(ctx)
 	return f, interpret(ctx, err)
 }
 
-func (s *Store) upkeep(ctx context.Context) (f store.Footprint, err error) {
-	pool, err := openPool(dsn(s.file, careRules), 1)
+func (d *database) upkeep(ctx context.Context) (f store.Footprint, err error) {
+	pool, err := openPool(dsn(d.file, careRules), 1)
 	if err != nil {
 		return f, err
 	}
@@ -59,12 +70,12 @@ func (s *Store) upkeep(ctx context.Context) (f store.Footprint, err error) {
 	if err := checkpoint(ctx, conn, "PASSIVE"); err != nil {
 		return f, err
 	}
-	if s.logSize() > largeLog {
+	if d.logSize() > largeLog {
 		if err := checkpoint(ctx, conn, "TRUNCATE"); err != nil {
 			return f, err
 		}
 	}
-	log := s.logSize()
+	log := d.logSize()
 	return store.Footprint{Size: pages*size + log, Free: free * size, Log: log}, nil
 }
 
@@ -76,8 +87,8 @@ func checkpoint(ctx context.Context, conn *sql.Conn, how string) error {
 
 // logSize is the size of the log's file, which is only looked at: see
 // prepareFile.
-func (s *Store) logSize() int64 {
-	info, err := os.Stat(s.file + "-wal")
+func (d *database) logSize() int64 {
+	info, err := os.Stat(d.file + "-wal")
 	if err != nil {
 		return 0
 	}
