@@ -137,7 +137,7 @@ func TestManyAddressesAreBounded(t *testing.T) {
 
 // While the database is away events wait, up to a bound; the rest is counted and
 // logged. Record returns at once all the while.
-func TestRecordSurvivesAnOutage(t *testing.T) {
+func TestCase_L2_RecordSurvivesAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{err: store.ErrUnavailable}
 		var log bytes.Buffer
@@ -164,7 +164,7 @@ func TestRecordSurvivesAnOutage(t *testing.T) {
 }
 
 // A commit whose answer was lost is not repeated for ever.
-func TestACommitThatLostItsAnswer(t *testing.T) {
+func TestCase_L2_ACommitThatLostItsAnswer(t *testing.T) {
 	t.Parallel()
 	m := &memory{err: store.ErrConflict}
 	trail := newTrail(t, m)
@@ -174,7 +174,7 @@ func TestACommitThatLostItsAnswer(t *testing.T) {
 	}
 }
 
-func TestCloseStoresWhatIsQueued(t *testing.T) {
+func TestCase_L1_CloseStoresWhatIsQueued(t *testing.T) {
 	t.Parallel()
 	m := new(memory)
 	trail := newTrail(t, m)
