@@ -13,15 +13,20 @@ const (
 )
 
 // crowd keeps a flood of like events from filling the trail: from the 61st a
-// minute of one address and action on, they become one event with a count.
+// minute of one address, action and result on, they become one event with a
+// count.
 type crowd struct {
 	window time.Time
 	groups map[origin]*group
 	over   int // groups that have something to tell
 }
 
-// origin is what makes events alike.
-type origin struct{ ip, action string }
+// origin is what makes events alike. The result is part of it: how many guesses
+// were compared must not drown in those that a lock refused.
+type origin struct {
+	ip, action string
+	result     store.Result
+}
 
 // group is the like events of one window.
 type group struct {
@@ -37,7 +42,7 @@ func (c *crowd) admit(change store.Change) (passed bool, ended []group) {
 		ended = c.end()
 		c.window, c.groups = window, make(map[origin]*group)
 	}
-	from := origin{change.Actor.IP, change.Action}
+	from := origin{change.Actor.IP, change.Action, change.Result}
 	g, known := c.groups[from]
 	if !known {
 		if len(c.groups) >= crowdSize {
