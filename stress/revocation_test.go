@@ -199,6 +199,9 @@ func TestCase_AK_05_C1_C5_RT_07_RT_08_RevocationReachesTheOtherProcess(t *testin
 	var delays figures
 	t.Cleanup(func() { // when the parallel rounds have ended
 		t.Logf("the other process admitted until, after the answer: %v", &delays)
+		if half := delays.at(0.5); half > hardBound/2 {
+			t.Errorf("half of them took more than %v: nothing but age ends a verdict", half)
+		}
 		if p99 := delays.at(0.99); *long && p99 > time.Second {
 			t.Errorf("p99 is %v; the promise is a second", p99)
 		}
