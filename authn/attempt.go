@@ -20,6 +20,7 @@ import (
 type Attempt struct {
 	hasher *Hasher
 	began  time.Time
+	placed bool          // has a place in the queue
 	queued time.Duration // waiting for a turn, which is alike for all
 	spent  time.Duration // hashing
 	due    time.Duration // what that takes when nothing else runs
@@ -28,6 +29,26 @@ type Attempt struct {
 // Begin begins an attempt, before anything is looked up. What a client can
 // measure is real time, so no injected clock here.
 func (h *Hasher) Begin() *Attempt { return &Attempt{hasher: h, began: time.Now()} }
+
+// Queue takes a place in the queue of those who hash, which Verify and Pretend
+// give back, and Done. It fails with store.ErrUnavailable when there is none, so
+// that what cannot be compared need not be counted.
+func (a *Attempt) Queue() error {
+	if a.placed {
+		return nil
+	}
+	err := a.hasher.gate.take()
+	a.placed = err == nil
+	return err
+}
+
+// Done gives back the place of an attempt that hashed nothing.
+func (a *Attempt) Done() {
+	if a.placed {
+		a.placed = false
+		a.hasher.gate.giveBack()
+	}
+}
 
 // Verify reports whether the password belongs to the stored hash, and if so
 // whether it should be hashed again because the stored hash is not of the
@@ -40,7 +61,7 @@ func (a *Attempt) Verify(ctx context.Context, stored, password string) (ok, reha
 	if err := a.enter(ctx); err != nil {
 		return false, false, err
 	}
-	defer a.hasher.gate.leave()
+	defer a.leave()
 	plain := normalize(password)
 	hash, readable := parseStored(stored)
 	if !readable {
@@ -63,7 +84,7 @@ func (a *Attempt) Pretend(ctx context.Context, password string) error {
 	if err := a.enter(ctx); err != nil {
 		return err
 	}
-	defer a.hasher.gate.leave()
+	defer a.leave()
 	return a.pretend(normalize(password))
 }
 
@@ -103,11 +124,23 @@ func (a *Attempt) floor(slowest time.Duration) time.Duration {
 	return floor
 }
 
+// enter waits for the attempt's turn. leave must follow, unless it fails.
 func (a *Attempt) enter(ctx context.Context) error {
+	if err := a.Queue(); err != nil {
+		return err
+	}
 	asked := time.Now()
 	err := a.hasher.gate.enter(ctx)
 	a.queued += time.Since(asked)
+	if err != nil {
+		a.Done()
+	}
 	return err
+}
+
+func (a *Attempt) leave() {
+	a.hasher.gate.leave()
+	a.Done()
 }
 
 // pretend makes a hash as configured, and drops it. Which password it is makes

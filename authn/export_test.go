@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"errors"
 	"hash/maphash"
 	"testing"
 	"time"
@@ -11,14 +12,17 @@ import (
 // OccupySlot takes one hashing slot until release is called.
 func (h *Hasher) OccupySlot(t *testing.T) (release func()) {
 	t.Helper()
-	if err := h.gate.enter(t.Context()); err != nil {
+	if err := errors.Join(h.gate.take(), h.gate.enter(t.Context())); err != nil {
 		t.Fatal(err)
 	}
-	return h.gate.leave
+	return func() {
+		h.gate.leave()
+		h.gate.giveBack()
+	}
 }
 
 // Waiting returns how many calls wait for a slot.
-func (h *Hasher) Waiting() int64 { return h.gate.waiting.Load() }
+func (h *Hasher) Waiting() int64 { return h.gate.taken.Load() - int64(len(h.gate.slots)) }
 
 // Takes says how long a hash of a scheme takes.
 func (h *Hasher) Takes(text string, took time.Duration) {

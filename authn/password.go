@@ -104,13 +104,12 @@ func (h *Hasher) Hash(ctx context.Context, password string) (encoded string, err
 	if len(password) > MaxPasswordBytes {
 		return "", store.Invalid("password", "max_length", "The password is too long.")
 	}
-	if err := h.gate.enter(ctx); err != nil {
-		return "", err
-	}
-	defer h.gate.leave()
-	plain := normalize(password)
-	s := h.schemeFor(plain)
-	h.timed(s, func() { encoded, err = s.hash(plain) })
+	err = h.gate.run(ctx, func() (err error) {
+		plain := normalize(password)
+		s := h.schemeFor(plain)
+		h.timed(s, func() { encoded, err = s.hash(plain) })
+		return err
+	})
 	return encoded, err
 }
 
@@ -127,11 +126,13 @@ func (h *Hasher) slowest(ctx context.Context, stored []string) time.Duration {
 }
 
 func (h *Hasher) measured(ctx context.Context, s scheme) time.Duration {
-	if took := h.pace.of(s); took > 0 || h.gate.enter(ctx) != nil {
+	if took := h.pace.of(s); took > 0 {
 		return took
 	}
-	defer h.gate.leave()
-	h.timed(s, func() { _, _ = s.hash([]byte("floor")) }) // never fails: the scheme is sane
+	_ = h.gate.run(ctx, func() (err error) { // what is not measured now is another time
+		h.timed(s, func() { _, err = s.hash([]byte("floor")) })
+		return err
+	})
 	return h.pace.of(s)
 }
 
