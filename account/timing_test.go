@@ -148,7 +148,7 @@ func (h *house) kinds(cost int, dear bool) []string {
 func TestCase_EN_02_TimingOfRefusals(t *testing.T) {
 	rounds, cost := 1, 6
 	if *timing {
-		rounds, cost = 500, 9
+		rounds, cost = 500, 8
 	} else {
 		t.Parallel()
 	}
