@@ -116,7 +116,7 @@ func TestManyAddressesAreBounded(t *testing.T) {
 	trail := newTrail(t, m)
 	total := audit.CrowdSize + 300
 	for i := range total {
-		trail.Record(failedSignIn(fmt.Sprintf("2001:db8::%x", i)))
+		trail.Record(failedSignIn(fmt.Sprintf("2001:db8:%x::1", i)))
 		if i%500 == 0 {
 			if err := trail.Flush(t.Context()); err != nil {
 				t.Fatal(err)
@@ -145,7 +145,7 @@ func TestCase_L2_RecordSurvivesAnOutage(t *testing.T) {
 		trail.Record(failedSignIn("192.0.2.1"))
 		synctest.Wait() // it is taken, and waits
 		for i := range audit.QueueSize + 7 {
-			trail.Record(failedSignIn(fmt.Sprintf("2001:db8::%x", i)))
+			trail.Record(failedSignIn(fmt.Sprintf("2001:db8:%x::1", i)))
 		}
 		if err := trail.Flush(t.Context()); !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("Flush: %v", err)
