@@ -101,17 +101,16 @@ func (u *Users) tryToProve(ctx context.Context, try *authn.Attempt, look func() 
 	if err != nil {
 		return c, err
 	}
-	// Without a place nothing is compared, so that is no failure to be counted:
-	// a flood of attempts would lock out those who try again.
-	if err := try.Queue(); err != nil {
-		return c, err
-	}
-	defer try.Done()
 	if err := u.count(ctx, try, c, password); err != nil {
 		return c, err
 	}
 	for range hashChanges {
 		rehash, err := compare(ctx, try, c, password)
+		if errors.Is(err, store.ErrUnavailable) {
+			// Nothing was compared: were it to count, a flood of attempts would lock
+			// out those who try again. It counts where this cannot be written.
+			_ = u.cfg.Store.SignInForgive(context.WithoutCancel(ctx), c.counter)
+		}
 		if err != nil {
 			return c, err
 		}
@@ -137,7 +136,7 @@ func (u *Users) count(ctx context.Context, try *authn.Attempt, c claim, password
 	if !failures.LockedUntil.After(now) {
 		return nil
 	}
-	// The answer stands, also for a client that does not wait for the hash.
+	// The answer stands, also where the hash has to be left out for load.
 	_ = try.Pretend(ctx, password)
 	return &store.Error{
 		Code:       store.ErrLocked,

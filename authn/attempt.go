@@ -20,7 +20,6 @@ import (
 type Attempt struct {
 	hasher *Hasher
 	began  time.Time
-	placed bool          // has a place in the queue
 	queued time.Duration // waiting for a turn, which is alike for all
 	spent  time.Duration // hashing
 	due    time.Duration // what that takes when nothing else runs
@@ -30,26 +29,6 @@ type Attempt struct {
 // measure is real time, so no injected clock here.
 func (h *Hasher) Begin() *Attempt { return &Attempt{hasher: h, began: time.Now()} }
 
-// Queue takes a place in the queue of those who hash, which Verify and Pretend
-// give back, and Done. It fails with store.ErrUnavailable when there is none, so
-// that what cannot be compared need not be counted.
-func (a *Attempt) Queue() error {
-	if a.placed {
-		return nil
-	}
-	err := a.hasher.gate.take()
-	a.placed = err == nil
-	return err
-}
-
-// Done gives back the place of an attempt that hashed nothing.
-func (a *Attempt) Done() {
-	if a.placed {
-		a.placed = false
-		a.hasher.gate.giveBack()
-	}
-}
-
 // Verify reports whether the password belongs to the stored hash, and if so
 // whether it should be hashed again because the stored hash is not of the
 // configured algorithm and cost. A stored hash that cannot be read matches
@@ -58,21 +37,21 @@ func (a *Attempt) Verify(ctx context.Context, stored, password string) (ok, reha
 	if len(password) > MaxPasswordBytes {
 		return false, false, nil
 	}
-	if err := a.enter(ctx); err != nil {
-		return false, false, err
-	}
-	defer a.leave()
-	plain := normalize(password)
-	hash, readable := parseStored(stored)
-	if !readable {
-		return false, false, a.pretend(plain)
-	}
-	used := hash.scheme()
-	a.spend(used, func() { ok = hash.matches(plain) })
-	if !ok {
-		return false, false, a.topUp(used, plain)
-	}
-	return true, used != a.hasher.schemeFor(plain), nil
+	err = a.inTurn(ctx, func() error {
+		plain := normalize(password)
+		hash, readable := parseStored(stored)
+		if !readable {
+			return a.pretend(plain)
+		}
+		used := hash.scheme()
+		a.spend(used, func() { ok = hash.matches(plain) })
+		if !ok {
+			return a.topUp(used, plain)
+		}
+		rehash = used != a.hasher.schemeFor(plain)
+		return nil
+	})
+	return ok, rehash, err
 }
 
 // Pretend spends what Verify spends, for a name that is unknown or must not sign
@@ -81,11 +60,7 @@ func (a *Attempt) Pretend(ctx context.Context, password string) error {
 	if len(password) > MaxPasswordBytes {
 		return nil
 	}
-	if err := a.enter(ctx); err != nil {
-		return err
-	}
-	defer a.leave()
-	return a.pretend(normalize(password))
+	return a.inTurn(ctx, func() error { return a.pretend(normalize(password)) })
 }
 
 // Pad waits until the attempt has taken as long as any refusal does: 1.25 times
@@ -124,23 +99,13 @@ func (a *Attempt) floor(slowest time.Duration) time.Duration {
 	return floor
 }
 
-// enter waits for the attempt's turn. leave must follow, unless it fails.
-func (a *Attempt) enter(ctx context.Context) error {
-	if err := a.Queue(); err != nil {
-		return err
-	}
+// inTurn hashes once there is a slot.
+func (a *Attempt) inTurn(ctx context.Context, hash func() error) error {
 	asked := time.Now()
-	err := a.hasher.gate.enter(ctx)
-	a.queued += time.Since(asked)
-	if err != nil {
-		a.Done()
-	}
-	return err
-}
-
-func (a *Attempt) leave() {
-	a.hasher.gate.leave()
-	a.Done()
+	return a.hasher.gate.run(ctx, func() error {
+		a.queued += time.Since(asked)
+		return hash()
+	})
 }
 
 // pretend makes a hash as configured, and drops it. Which password it is makes
