@@ -70,6 +70,10 @@ var revocations = []revocation{
 		p.must(http.StatusUnauthorized, "POST", "/auth/refresh", "", map[string]any{"refresh_token": first})
 	}},
 	{"RT-08 C5 the user is suspended", ended, ended, func(p *process, who *person) { p.control("suspend", who) }},
+	{"RT-08 C5 a user with keys alone is suspended", ended, ended, func(p *process, who *person) {
+		p.must(http.StatusNoContent, "POST", "/auth/logout", who.token, nil)
+		p.control("suspend", who)
+	}},
 	{"RT-08 C1 the user is deleted by the host", ended, ended, func(p *process, who *person) { p.control("delete", who) }},
 	{"RT-08 C1 the user leaves", ended, ended, func(p *process, who *person) {
 		p.must(http.StatusNoContent, "DELETE", "/auth/me", who.token, map[string]any{"password": password})
@@ -137,7 +141,10 @@ func (r revocation) round(t *testing.T, here, there *process, name string) (late
 	ends := r.ends(who)
 	var done time.Time
 	stop := make(chan struct{})
+	enough := sync.OnceFunc(func() { close(stop) })
 	var clients sync.WaitGroup
+	defer clients.Wait()
+	defer enough()
 	for credential, status := range ends {
 		for range 2 {
 			clients.Go(func() {
@@ -154,12 +161,11 @@ func (r revocation) round(t *testing.T, here, there *process, name string) (late
 	done = time.Now()
 	clients.Go(func() {
 		<-time.After(20 * time.Millisecond)
-		close(stop)
+		enough()
 	})
 	for credential, status := range ends {
 		late = max(late, there.follow(t, credential, status, done))
 	}
-	clients.Wait()
 	return late
 }
 
