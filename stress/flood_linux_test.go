@@ -115,7 +115,7 @@ func (p *process) honest(ctx context.Context, t *testing.T, key string, took *fi
 // registrations, each of them never seen before and from an address of its own:
 // what the host keeps of them is bounded, others are served, and a limit that
 // somebody has used up stays used up.
-func TestCase_IP_05_RP_9_S2_Floods(t *testing.T) {
+func TestCase_IP_05_RP_09_S2_Floods(t *testing.T) {
 	beside(t)
 	const (
 		limit   = 100 // a minute from one address
