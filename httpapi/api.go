@@ -59,6 +59,7 @@ type Config struct {
 type API struct {
 	cfg     Config
 	started time.Time
+	large   largeBodies
 
 	mu      sync.Mutex
 	schemas huma.Registry // of all routers
@@ -86,6 +87,7 @@ func New(cfg Config) *API {
 	return &API{
 		cfg:     cfg,
 		started: cfg.Clock(),
+		large:   make(largeBodies, largeAtOnce),
 		schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
 	}
 }
