@@ -87,6 +87,10 @@ func (a *Attempt) Pad(ctx context.Context, stored []string) error {
 	}
 }
 
+// maxSlowdown bounds how much a busy machine raises the floor: it was paused, or
+// the clock was set, when a hash seems to have taken longer.
+const maxSlowdown = 4
+
 // floor is the least time of a refusal where the slowest hash takes so long. How
 // much this attempt's own hash was slowed down tells how much the slowest would
 // have been.
@@ -94,7 +98,8 @@ func (a *Attempt) floor(slowest time.Duration) time.Duration {
 	slowest = max(slowest, a.due)
 	floor := slowest * 5 / 4
 	if a.due > 0 {
-		floor = max(floor, time.Duration(float64(slowest)*float64(a.spent)/float64(a.due)))
+		slowdown := min(float64(a.spent)/float64(a.due), maxSlowdown)
+		floor = max(floor, time.Duration(float64(slowest)*slowdown))
 	}
 	return floor
 }

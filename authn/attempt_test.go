@@ -86,7 +86,7 @@ func TestCase_EN_02_ABusyMachineRaisesTheFloor(t *testing.T) {
 		h := newHasher(t, func(c *authn.PasswordConfig) { measured(c); c.BcryptCost = 6 })
 		h.Takes("bcrypt:6", 100*time.Millisecond)
 		h.Takes("bcrypt:8", 400*time.Millisecond)
-		for _, slowdown := range []time.Duration{1, 3} {
+		for _, slowdown := range []time.Duration{1, 3, 4} {
 			for _, due := range []time.Duration{100 * time.Millisecond, 400 * time.Millisecond} {
 				start := time.Now()
 				try := h.Begin()
@@ -100,6 +100,13 @@ func TestCase_EN_02_ABusyMachineRaisesTheFloor(t *testing.T) {
 					t.Errorf("%d times as slow, a hash of %v: answered at %v, want %v", slowdown, due, got, want)
 				}
 			}
+		}
+		// A clock that leapt says nothing about the machine.
+		start := time.Now()
+		try := h.Begin()
+		try.Spend(time.Hour, 100*time.Millisecond)
+		if err := try.Pad(t.Context(), []string{"bcrypt:8"}); err != nil || time.Since(start) != 1600*time.Millisecond {
+			t.Errorf("a hash of an hour: answered at %v, %v", time.Since(start), err)
 		}
 	})
 }
