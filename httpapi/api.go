@@ -87,7 +87,7 @@ func New(cfg Config) *API {
 	return &API{
 		cfg:     cfg,
 		started: cfg.Clock(),
-		large:   make(largeBodies, largeAtOnce),
+		large:   newLargeBodies(largeAtOnce),
 		schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
 	}
 }

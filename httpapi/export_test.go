@@ -38,7 +38,7 @@ type LargeBodies struct{ largeBodies }
 const SmallBody = smallBody
 
 // NewLargeBodies bounds them to n.
-func NewLargeBodies(n int) LargeBodies { return LargeBodies{make(largeBodies, n)} }
+func NewLargeBodies(n int) LargeBodies { return LargeBodies{newLargeBodies(n)} }
 
 // Read is how an API reads a body.
 func (l LargeBodies) Read(ctx context.Context, body io.Reader) ([]byte, func(), error) {

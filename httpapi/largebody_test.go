@@ -47,11 +47,11 @@ func TestLargeBodiesTakeTurns(t *testing.T) {
 		waited := make(chan string)
 		go func() {
 			data, done, err := bodies.Read(t.Context(), strings.NewReader(long))
-			defer done()
 			if err != nil {
 				t.Error(err)
 			}
 			waited <- string(data)
+			done()
 		}()
 		synctest.Wait()
 		rest.Close()

@@ -127,7 +127,7 @@ func TestCase_IP_05_RP_09_S2_Floods(t *testing.T) {
 	}})
 	who := p.newPerson("alice")
 	stem := who.token[:strings.LastIndex(who.token, ".")+1]
-	many := form(5_000, 2_400_000)
+	many := lighter(form(5_000, 2_400_000))
 	floods := []struct {
 		name     string
 		requests int
@@ -141,13 +141,13 @@ func TestCase_IP_05_RP_09_S2_Floods(t *testing.T) {
 			get(w, "/v1/ping", fmt.Sprintf("Authorization: Bearer %s%086d\r\n", stem, rand.Uint64()))
 		}},
 		{"Addresses", many, func(w io.Writer) { get(w, "/v1/ping", "") }},
-		{"RefreshTokens", form(2_000, 200_000), func(w io.Writer) {
+		{"RefreshTokens", lighter(form(2_000, 200_000)), func(w io.Writer) {
 			post(w, "/auth/refresh", fmt.Sprintf(`{"refresh_token":"rt_%043d"}`, rand.Uint64()))
 		}},
-		{"Registrations", form(2_000, 200_000), func(w io.Writer) {
+		{"Registrations", lighter(form(2_000, 200_000)), func(w io.Writer) {
 			post(w, "/auth/register", fmt.Sprintf(`{"username":"u%d","email":"u%[1]d@example.com","password":"password"}`, rand.Uint64()))
 		}},
-		{"Names", form(300, 60_000), func(w io.Writer) {
+		{"Names", lighter(form(300, 60_000)), func(w io.Writer) {
 			post(w, "/auth/login", fmt.Sprintf(`{"username":"u%d","password":"wrong wrong wrong"}`, rand.Uint64()))
 		}},
 	}
@@ -196,7 +196,7 @@ func TestCase_IP_05_RP_09_S2_Floods(t *testing.T) {
 	}
 	stop()
 	others.Wait()
-	if inTheEnd, _ := p.memory(); inTheEnd-atFirst >= mayGrow {
+	if inTheEnd, _ := p.memory(); inTheEnd-atFirst >= mayGrow && !raced {
 		t.Errorf("all floods together took %.1f MiB", mib(inTheEnd-atFirst))
 	}
 	admitted += askAll()
@@ -259,7 +259,7 @@ func TestCase_PW_09_LongPasswords(t *testing.T) {
 		var counts tally
 		p.growth(t, 50*mebibyte, func() {
 			var callers sync.WaitGroup
-			for i := range 100 {
+			for i := range lighter(100) {
 				callers.Go(func() {
 					r := requests[i%len(requests)]
 					began := time.Now()
@@ -304,7 +304,7 @@ func TestCase_PW_12_AFloodOfSignIns(t *testing.T) {
 	})
 	p.growth(t, hashing*64*mebibyte+200*mebibyte, func() {
 		var callers sync.WaitGroup
-		for i := range form(150, 2_000) {
+		for i := range lighter(form(150, 2_000)) {
 			callers.Go(func() {
 				a, err := p.request(t.Context(), "POST", "/auth/login", "", map[string]any{"username": fmt.Sprint("user", i), "password": "wrong wrong wrong"})
 				switch {
