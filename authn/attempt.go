@@ -18,16 +18,18 @@ import (
 //
 // An Attempt is for one goroutine.
 type Attempt struct {
-	hasher *Hasher
-	began  time.Time
-	queued time.Duration // waiting for a turn, which is alike for all
-	spent  time.Duration // hashing
-	due    time.Duration // what that takes when nothing else runs
+	hasher   *Hasher
+	began    time.Time
+	slowdown float64       // of the machine before this attempt, alike for all
+	queued   time.Duration // waiting for a turn, alike for all too
+	slowest  time.Duration // of the hashes it met, as they are when nothing else runs
 }
 
 // Begin begins an attempt, before anything is looked up. What a client can
 // measure is real time, so no injected clock here.
-func (h *Hasher) Begin() *Attempt { return &Attempt{hasher: h, began: time.Now()} }
+func (h *Hasher) Begin() *Attempt {
+	return &Attempt{hasher: h, began: time.Now(), slowdown: h.pace.lately()}
+}
 
 // Verify reports whether the password belongs to the stored hash, and if so
 // whether it should be hashed again because the stored hash is not of the
@@ -64,14 +66,15 @@ func (a *Attempt) Pretend(ctx context.Context, password string) error {
 }
 
 // Pad waits until the attempt has taken as long as any refusal does: 1.25 times
-// the slowest hash that is configured or stored, and more while the machine is
-// slower than that, beside the time in the queue. stored are the schemes that
+// the slowest hash that is configured or stored, and as much more as hashes were
+// slower lately, beside the time in the queue. stored are the schemes that
 // are stored; one that was never met is measured first, at this attempt's
 // expense. It returns early with ctx's error when ctx ends.
 func (a *Attempt) Pad(ctx context.Context, stored []string) error {
 	floor := a.hasher.cfg.Floor
 	if floor == 0 {
-		floor = a.floor(a.hasher.slowest(ctx, stored))
+		slowest := max(a.slowest, a.hasher.slowest(ctx, stored))
+		floor = time.Duration(1.25 * a.slowdown * float64(slowest))
 	}
 	wait := floor + a.queued - time.Since(a.began)
 	if wait <= 0 {
@@ -87,23 +90,6 @@ func (a *Attempt) Pad(ctx context.Context, stored []string) error {
 	}
 }
 
-// maxSlowdown bounds how much a busy machine raises the floor: it was paused, or
-// the clock was set, when a hash seems to have taken longer.
-const maxSlowdown = 4
-
-// floor is the least time of a refusal where the slowest hash takes so long. How
-// much this attempt's own hash was slowed down tells how much the slowest would
-// have been.
-func (a *Attempt) floor(slowest time.Duration) time.Duration {
-	slowest = max(slowest, a.due)
-	floor := slowest * 5 / 4
-	if a.due > 0 {
-		slowdown := min(float64(a.spent)/float64(a.due), maxSlowdown)
-		floor = max(floor, time.Duration(float64(slowest)*slowdown))
-	}
-	return floor
-}
-
 // inTurn hashes once there is a slot.
 func (a *Attempt) inTurn(ctx context.Context, hash func() error) error {
 	asked := time.Now()
@@ -116,14 +102,14 @@ func (a *Attempt) inTurn(ctx context.Context, hash func() error) error {
 // pretend makes a hash as configured, and drops it. Which password it is makes
 // no difference: neither does it to a stored hash.
 func (a *Attempt) pretend(plain []byte) (err error) {
-	own := a.hasher.own()
+	own := a.hasher.pace.own
 	a.spend(own, func() { _, err = own.hash(plain) })
 	return err
 }
 
 // topUp spends what a hash of another scheme was cheaper than one as configured.
 func (a *Attempt) topUp(used scheme, plain []byte) error {
-	own := a.hasher.own()
+	own := a.hasher.pace.own
 	if used == own {
 		return nil
 	}
@@ -131,9 +117,6 @@ func (a *Attempt) topUp(used scheme, plain []byte) error {
 	if whole == 0 {
 		return a.pretend(plain)
 	}
-	began := time.Now()
-	defer func() { a.spent += time.Since(began) }()
-	a.due = max(a.due, whole)
 	for _, piece := range own.pieces(1 - float64(took)/float64(whole)) {
 		if _, err := piece.hash(plain); err != nil {
 			return err
@@ -144,6 +127,6 @@ func (a *Attempt) topUp(used scheme, plain []byte) error {
 
 // spend runs one hash and notes how long it took.
 func (a *Attempt) spend(s scheme, hash func()) {
-	a.spent += a.hasher.timed(s, hash)
-	a.due += a.hasher.pace.of(s)
+	a.hasher.timed(s, hash)
+	a.slowest = max(a.slowest, a.hasher.pace.of(s))
 }

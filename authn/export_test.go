@@ -39,9 +39,6 @@ func (h *Hasher) Met(text string) bool {
 	return h.pace.of(s) > 0
 }
 
-// Spend is a hash that took so long, and takes this long when nothing else runs.
-func (a *Attempt) Spend(spent, due time.Duration) { a.spent, a.due = spent, due }
-
 // Pieces names the schemes that together are a share of the work of another.
 func Pieces(text string, share float64) (pieces []string) {
 	s, _ := parseScheme(text)
