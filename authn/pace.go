@@ -53,10 +53,11 @@ func (p *pace) of(s scheme) time.Duration {
 }
 
 // lately returns how much slower hashes were lately: 1 is hardly at all. It goes by
-// halves, so that it does not follow every hash: whoever tries one name over and
-// over would see whether it does.
+// quarters, so that it does not follow every hash: whoever tries one name over and
+// over would see whether it does. It is rounded up, since what a refusal is padded
+// by has to be more than what hashes differ by.
 func (p *pace) lately() float64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return math.Ceil(2*p.slowdown-0.4) / 2
+	return math.Ceil(4*p.slowdown-0.2) / 4
 }
