@@ -2,6 +2,9 @@ package authn
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
 	"time"
 )
 
@@ -76,6 +79,7 @@ func (a *Attempt) Pad(ctx context.Context, stored []string) error {
 		slowest := max(a.slowest, a.hasher.slowest(ctx, stored))
 		floor = time.Duration(1.25 * a.slowdown * float64(slowest))
 	}
+	blur()
 	wait := floor + a.queued - time.Since(a.began)
 	if wait <= 0 {
 		return ctx.Err()
@@ -87,6 +91,23 @@ func (a *Attempt) Pad(ctx context.Context, stored []string) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// blur spends about a millisecond or two, more or less by chance. A timer ends some
+// whole number of milliseconds after it was set, so an answer would come in the
+// same part of a millisecond as the look-ups before it ended. Sums of a few random
+// numbers are spread so that no part is more likely than another.
+func blur() {
+	var random [8]byte
+	rand.Read(random[:])
+	rounds := 0
+	for i := 0; i < len(random); i += 2 {
+		rounds += int(binary.BigEndian.Uint16(random[i:])) / 4
+	}
+	var sum [sha256.Size]byte
+	for range rounds {
+		sum = sha256.Sum256(sum[:])
 	}
 }
 
