@@ -21,7 +21,7 @@ const (
 
 // Outside development, secrets that are missing, short or known do not start,
 // and the error names the variable.
-func TestCase_JW_06_WeakSecretsDoNotStart(t *testing.T) {
+func TestCase_JW_06_S8_WeakSecretsDoNotStart(t *testing.T) {
 	t.Parallel()
 	weak := []string{"", "short", strings.Repeat("a", 31), strings.Repeat("a", 64), "changeme", "secret",
 		"your-256-bit-secret", "changemechangemechangemechangeme"}

@@ -96,9 +96,11 @@ var rules = map[reflect.Type]string{
 // environment is the process's environment over the file's.
 func environment(file string) (map[string]string, error) {
 	vars, err := godotenv.Read(file)
-	if errors.Is(err, fs.ErrNotExist) {
+	_, nameless := vars[""] // a last line without "=": every field without a variable would take it
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		vars = make(map[string]string)
-	} else if err != nil {
+	case err != nil, nameless:
 		return nil, fmt.Errorf("usermgmt: %s cannot be read: each line must be NAME=value", file)
 	}
 	maps.Copy(vars, env.ToMap(os.Environ()))

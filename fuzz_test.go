@@ -131,6 +131,7 @@ func FuzzEnvFile(f *testing.F) {
 	f.Add("export USERMGMT_DEFAULT_PLAN='quoted' # comment\nUSERMGMT_KEY_PREFIX: yaml\n")
 	f.Add("USERMGMT_LISTEN=\"two\nlines\"\nUSERMGMT_BASE_URL=${USERMGMT_LISTEN}\n")
 	f.Add("USERMGMT_SECRET_KEYS=unfinished'\n=\n\x00")
+	f.Add("USERMGMT_LISTEN=127.0.0.1:80\n30s")
 	f.Add("\ufeffUSERMGMT_DEFAULT_PLAN=with-a-mark\r\n")
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, content string) {

@@ -120,6 +120,11 @@ func (p *prover) tryToProve(ctx context.Context, try *authn.Attempt, look func()
 	}
 	for range hashChanges {
 		rehash, err := compare(ctx, try, c, password)
+		if errors.Is(err, store.ErrUnavailable) {
+			// Nothing was compared: were it to count, a flood of attempts would lock
+			// out those who try again. It counts where this cannot be written.
+			_ = p.cfg.Store.SignInForgive(context.WithoutCancel(ctx), c.counter)
+		}
 		if err != nil {
 			return c, err
 		}

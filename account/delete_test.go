@@ -12,7 +12,7 @@ import (
 	"github.com/usermgmt/usermgmt/store"
 )
 
-func TestDeleteSelf(t *testing.T) {
+func TestCase_RL_17_S5_DeleteSelf(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	alice, grant := h.register("alice")

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/usermgmt/usermgmt/store"
@@ -8,20 +9,25 @@ import (
 
 const (
 	crowdWindow = time.Minute
-	crowdFrom   = 60     // events of one origin in a window that are kept one by one
-	crowdSize   = 10_000 // origins told apart in a window
+	crowdFrom   = 60   // events of one origin in a window that are kept one by one
+	crowdSize   = 1000 // origins told apart in a window: a flood from everywhere costs a row each
 )
 
 // crowd keeps a flood of like events from filling the trail: from the 61st a
-// minute of one address and action on, they become one event with a count.
+// minute of one address (IPv6: one /64), action and result on, they become one
+// event with a count.
 type crowd struct {
 	window time.Time
 	groups map[origin]*group
 	over   int // groups that have something to tell
 }
 
-// origin is what makes events alike.
-type origin struct{ ip, action string }
+// origin is what makes events alike. The result is part of it: how many guesses
+// were compared must not drown in those that a lock refused.
+type origin struct {
+	ip, action string
+	result     store.Result
+}
 
 // group is the like events of one window.
 type group struct {
@@ -37,7 +43,7 @@ func (c *crowd) admit(change store.Change) (passed bool, ended []group) {
 		ended = c.end()
 		c.window, c.groups = window, make(map[origin]*group)
 	}
-	from := origin{change.Actor.IP, change.Action}
+	from := origin{near(change.Actor.IP), change.Action, change.Result}
 	g, known := c.groups[from]
 	if !known {
 		if len(c.groups) >= crowdSize {
@@ -59,6 +65,16 @@ func (c *crowd) admit(change store.Change) (passed bool, ended []group) {
 	g.count++
 	g.last = change
 	return false, ended
+}
+
+// near is what one customer has: an IPv4 address, or the /64 of an IPv6 one.
+func near(ip string) string {
+	addr, err := netip.ParseAddr(ip)
+	if err != nil || addr.Unmap().Is4() {
+		return ip
+	}
+	prefix, _ := addr.WithZone("").Prefix(64) // an IPv6 address has one
+	return prefix.String()
 }
 
 // waiting reports whether any group has something to tell.

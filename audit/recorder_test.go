@@ -116,7 +116,7 @@ func TestManyAddressesAreBounded(t *testing.T) {
 	trail := newTrail(t, m)
 	total := audit.CrowdSize + 300
 	for i := range total {
-		trail.Record(failedSignIn(fmt.Sprintf("2001:db8::%x", i)))
+		trail.Record(failedSignIn(fmt.Sprintf("2001:db8:%x::1", i)))
 		if i%500 == 0 {
 			if err := trail.Flush(t.Context()); err != nil {
 				t.Fatal(err)
@@ -137,7 +137,7 @@ func TestManyAddressesAreBounded(t *testing.T) {
 
 // While the database is away events wait, up to a bound; the rest is counted and
 // logged. Record returns at once all the while.
-func TestRecordSurvivesAnOutage(t *testing.T) {
+func TestCase_L2_RecordSurvivesAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{err: store.ErrUnavailable}
 		var log bytes.Buffer
@@ -145,7 +145,7 @@ func TestRecordSurvivesAnOutage(t *testing.T) {
 		trail.Record(failedSignIn("192.0.2.1"))
 		synctest.Wait() // it is taken, and waits
 		for i := range audit.QueueSize + 7 {
-			trail.Record(failedSignIn(fmt.Sprintf("2001:db8::%x", i)))
+			trail.Record(failedSignIn(fmt.Sprintf("2001:db8:%x::1", i)))
 		}
 		if err := trail.Flush(t.Context()); !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("Flush: %v", err)
@@ -164,7 +164,7 @@ func TestRecordSurvivesAnOutage(t *testing.T) {
 }
 
 // A commit whose answer was lost is not repeated for ever.
-func TestACommitThatLostItsAnswer(t *testing.T) {
+func TestCase_L2_ACommitThatLostItsAnswer(t *testing.T) {
 	t.Parallel()
 	m := &memory{err: store.ErrConflict}
 	trail := newTrail(t, m)
@@ -174,7 +174,7 @@ func TestACommitThatLostItsAnswer(t *testing.T) {
 	}
 }
 
-func TestCloseStoresWhatIsQueued(t *testing.T) {
+func TestCase_L1_CloseStoresWhatIsQueued(t *testing.T) {
 	t.Parallel()
 	m := new(memory)
 	trail := newTrail(t, m)

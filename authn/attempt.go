@@ -2,6 +2,9 @@ package authn
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
 	"time"
 )
 
@@ -18,16 +21,18 @@ import (
 //
 // An Attempt is for one goroutine.
 type Attempt struct {
-	hasher *Hasher
-	began  time.Time
-	queued time.Duration // waiting for a turn, which is alike for all
-	spent  time.Duration // hashing
-	due    time.Duration // what that takes when nothing else runs
+	hasher   *Hasher
+	began    time.Time
+	slowdown float64       // of the machine before this attempt, alike for all
+	queued   time.Duration // waiting for a turn, alike for all too
+	slowest  time.Duration // of the hashes it met, as they are when nothing else runs
 }
 
 // Begin begins an attempt, before anything is looked up. What a client can
 // measure is real time, so no injected clock here.
-func (h *Hasher) Begin() *Attempt { return &Attempt{hasher: h, began: time.Now()} }
+func (h *Hasher) Begin() *Attempt {
+	return &Attempt{hasher: h, began: time.Now(), slowdown: h.pace.lately()}
+}
 
 // Verify reports whether the password belongs to the stored hash, and if so
 // whether it should be hashed again because the stored hash is not of the
@@ -37,21 +42,21 @@ func (a *Attempt) Verify(ctx context.Context, stored, password string) (ok, reha
 	if len(password) > MaxPasswordBytes {
 		return false, false, nil
 	}
-	if err := a.enter(ctx); err != nil {
-		return false, false, err
-	}
-	defer a.hasher.gate.leave()
-	plain := normalize(password)
-	hash, readable := parseStored(stored)
-	if !readable {
-		return false, false, a.pretend(plain)
-	}
-	used := hash.scheme()
-	a.spend(used, func() { ok = hash.matches(plain) })
-	if !ok {
-		return false, false, a.topUp(used, plain)
-	}
-	return true, used != a.hasher.schemeFor(plain), nil
+	err = a.inTurn(ctx, func() error {
+		plain := normalize(password)
+		hash, readable := parseStored(stored)
+		if !readable {
+			return a.pretend(plain)
+		}
+		used := hash.scheme()
+		a.spend(used, func() { ok = hash.matches(plain) })
+		if !ok {
+			return a.topUp(used, plain)
+		}
+		rehash = used != a.hasher.schemeFor(plain)
+		return nil
+	})
+	return ok, rehash, err
 }
 
 // Pretend spends what Verify spends, for a name that is unknown or must not sign
@@ -60,23 +65,21 @@ func (a *Attempt) Pretend(ctx context.Context, password string) error {
 	if len(password) > MaxPasswordBytes {
 		return nil
 	}
-	if err := a.enter(ctx); err != nil {
-		return err
-	}
-	defer a.hasher.gate.leave()
-	return a.pretend(normalize(password))
+	return a.inTurn(ctx, func() error { return a.pretend(normalize(password)) })
 }
 
 // Pad waits until the attempt has taken as long as any refusal does: 1.25 times
-// the slowest hash that is configured or stored, and more while the machine is
-// slower than that, beside the time in the queue. stored are the schemes that
+// the slowest hash that is configured or stored, and as much more as hashes were
+// slower lately, beside the time in the queue. stored are the schemes that
 // are stored; one that was never met is measured first, at this attempt's
 // expense. It returns early with ctx's error when ctx ends.
 func (a *Attempt) Pad(ctx context.Context, stored []string) error {
 	floor := a.hasher.cfg.Floor
 	if floor == 0 {
-		floor = a.floor(a.hasher.slowest(ctx, stored))
+		slowest := max(a.slowest, a.hasher.slowest(ctx, stored))
+		floor = time.Duration(1.25 * a.slowdown * float64(slowest))
 	}
+	blur()
 	wait := floor + a.queued - time.Since(a.began)
 	if wait <= 0 {
 		return ctx.Err()
@@ -91,36 +94,43 @@ func (a *Attempt) Pad(ctx context.Context, stored []string) error {
 	}
 }
 
-// floor is the least time of a refusal where the slowest hash takes so long. How
-// much this attempt's own hash was slowed down tells how much the slowest would
-// have been.
-func (a *Attempt) floor(slowest time.Duration) time.Duration {
-	slowest = max(slowest, a.due)
-	floor := slowest * 5 / 4
-	if a.due > 0 {
-		floor = max(floor, time.Duration(float64(slowest)*float64(a.spent)/float64(a.due)))
+// blur spends about a millisecond or two, more or less by chance. A timer ends some
+// whole number of milliseconds after it was set, so an answer would come in the
+// same part of a millisecond as the look-ups before it ended. Sums of a few random
+// numbers are spread so that no part is more likely than another.
+func blur() {
+	var random [8]byte
+	rand.Read(random[:])
+	rounds := 0
+	for i := 0; i < len(random); i += 2 {
+		rounds += int(binary.BigEndian.Uint16(random[i:])) / 4
 	}
-	return floor
+	var sum [sha256.Size]byte
+	for range rounds {
+		sum = sha256.Sum256(sum[:])
+	}
 }
 
-func (a *Attempt) enter(ctx context.Context) error {
+// inTurn hashes once there is a slot.
+func (a *Attempt) inTurn(ctx context.Context, hash func() error) error {
 	asked := time.Now()
-	err := a.hasher.gate.enter(ctx)
-	a.queued += time.Since(asked)
-	return err
+	return a.hasher.gate.run(ctx, func() error {
+		a.queued += time.Since(asked)
+		return hash()
+	})
 }
 
 // pretend makes a hash as configured, and drops it. Which password it is makes
 // no difference: neither does it to a stored hash.
 func (a *Attempt) pretend(plain []byte) (err error) {
-	own := a.hasher.own()
+	own := a.hasher.pace.own
 	a.spend(own, func() { _, err = own.hash(plain) })
 	return err
 }
 
 // topUp spends what a hash of another scheme was cheaper than one as configured.
 func (a *Attempt) topUp(used scheme, plain []byte) error {
-	own := a.hasher.own()
+	own := a.hasher.pace.own
 	if used == own {
 		return nil
 	}
@@ -128,9 +138,6 @@ func (a *Attempt) topUp(used scheme, plain []byte) error {
 	if whole == 0 {
 		return a.pretend(plain)
 	}
-	began := time.Now()
-	defer func() { a.spent += time.Since(began) }()
-	a.due = max(a.due, whole)
 	for _, piece := range own.pieces(1 - float64(took)/float64(whole)) {
 		if _, err := piece.hash(plain); err != nil {
 			return err
@@ -141,6 +148,6 @@ func (a *Attempt) topUp(used scheme, plain []byte) error {
 
 // spend runs one hash and notes how long it took.
 func (a *Attempt) spend(s scheme, hash func()) {
-	a.spent += a.hasher.timed(s, hash)
-	a.due += a.hasher.pace.of(s)
+	a.hasher.timed(s, hash)
+	a.slowest = max(a.slowest, a.hasher.pace.of(s))
 }

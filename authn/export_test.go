@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"errors"
 	"hash/maphash"
 	"testing"
 	"time"
@@ -11,14 +12,17 @@ import (
 // OccupySlot takes one hashing slot until release is called.
 func (h *Hasher) OccupySlot(t *testing.T) (release func()) {
 	t.Helper()
-	if err := h.gate.enter(t.Context()); err != nil {
+	if err := errors.Join(h.gate.take(), h.gate.enter(t.Context())); err != nil {
 		t.Fatal(err)
 	}
-	return h.gate.leave
+	return func() {
+		h.gate.leave()
+		h.gate.giveBack()
+	}
 }
 
 // Waiting returns how many calls wait for a slot.
-func (h *Hasher) Waiting() int64 { return h.gate.waiting.Load() }
+func (h *Hasher) Waiting() int64 { return h.gate.taken.Load() - int64(len(h.gate.slots)) }
 
 // Takes says how long a hash of a scheme takes.
 func (h *Hasher) Takes(text string, took time.Duration) {
@@ -34,9 +38,6 @@ func (h *Hasher) Met(text string) bool {
 	s, _ := parseScheme(text)
 	return h.pace.of(s) > 0
 }
-
-// Spend is a hash that took so long, and takes this long when nothing else runs.
-func (a *Attempt) Spend(spent, due time.Duration) { a.spent, a.due = spent, due }
 
 // Pieces names the schemes that together are a share of the work of another.
 func Pieces(text string, share float64) (pieces []string) {

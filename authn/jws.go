@@ -108,10 +108,10 @@ func (s *objectScanner) readMember(members []member) bool {
 		}
 		if m.number {
 			*m.into = s.digits()
-		} else {
-			*m.into, _ = s.text()
+			return *m.into != ""
 		}
-		return *m.into != ""
+		*m.into, ok = s.text()
+		return ok && *m.into != ""
 	}
 	return false
 }

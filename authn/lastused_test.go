@@ -50,7 +50,7 @@ func (s *useStore) take() [][]store.KeyUse {
 	return writes
 }
 
-func TestUsesAreWrittenOnceAMinute(t *testing.T) {
+func TestCase_L8_UsesAreWrittenOnceAMinute(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &useStore{}

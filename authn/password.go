@@ -78,13 +78,21 @@ func (c PasswordConfig) validate() error {
 	return errors.Join(errs...)
 }
 
+// scheme is how new passwords are hashed.
+func (c PasswordConfig) scheme() scheme {
+	if c.Algorithm == AlgorithmArgon2id {
+		return scheme{algorithm: AlgorithmArgon2id, argon2: c.Argon2}
+	}
+	return scheme{algorithm: AlgorithmBcrypt, cost: c.BcryptCost}
+}
+
 // Hasher hashes passwords and, through an Attempt, verifies them. It bounds how
 // much of that runs at once, so a flood of sign-ins cannot take the memory or
 // the processors of the host. Methods are safe for concurrent use.
 type Hasher struct {
 	cfg  PasswordConfig
 	gate *gate
-	pace pace
+	pace *pace
 }
 
 // NewHasher returns a Hasher, or an error that names every wrong field.
@@ -93,7 +101,7 @@ func NewHasher(cfg PasswordConfig) (*Hasher, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	return &Hasher{cfg: cfg, gate: newGate(cfg.Concurrency, cfg.Queue)}, nil
+	return &Hasher{cfg: cfg, gate: newGate(cfg.Concurrency, cfg.Queue), pace: newPace(cfg.scheme())}, nil
 }
 
 // Hash returns the encoded hash of a password. It fails with a validation
@@ -104,20 +112,19 @@ func (h *Hasher) Hash(ctx context.Context, password string) (encoded string, err
 	if len(password) > MaxPasswordBytes {
 		return "", store.Invalid("password", "max_length", "The password is too long.")
 	}
-	if err := h.gate.enter(ctx); err != nil {
-		return "", err
-	}
-	defer h.gate.leave()
-	plain := normalize(password)
-	s := h.schemeFor(plain)
-	h.timed(s, func() { encoded, err = s.hash(plain) })
+	err = h.gate.run(ctx, func() (err error) {
+		plain := normalize(password)
+		s := h.schemeFor(plain)
+		h.timed(s, func() { encoded, err = s.hash(plain) })
+		return err
+	})
 	return encoded, err
 }
 
 // slowest is how long the slowest hash takes that is configured or stored. A
 // scheme that was never met is measured, unless there is no room for it now.
 func (h *Hasher) slowest(ctx context.Context, stored []string) time.Duration {
-	slowest := h.measured(ctx, h.own())
+	slowest := h.measured(ctx, h.pace.own)
 	for _, text := range stored {
 		if s, ok := parseScheme(text); ok {
 			slowest = max(slowest, h.measured(ctx, s))
@@ -127,29 +134,21 @@ func (h *Hasher) slowest(ctx context.Context, stored []string) time.Duration {
 }
 
 func (h *Hasher) measured(ctx context.Context, s scheme) time.Duration {
-	if took := h.pace.of(s); took > 0 || h.gate.enter(ctx) != nil {
+	if took := h.pace.of(s); took > 0 {
 		return took
 	}
-	defer h.gate.leave()
-	h.timed(s, func() { _, _ = s.hash([]byte("floor")) }) // never fails: the scheme is sane
+	_ = h.gate.run(ctx, func() (err error) { // what is not measured now is another time
+		h.timed(s, func() { _, err = s.hash([]byte("floor")) })
+		return err
+	})
 	return h.pace.of(s)
 }
 
 // timed runs one hash and notes how long it took.
-func (h *Hasher) timed(s scheme, hash func()) time.Duration {
+func (h *Hasher) timed(s scheme, hash func()) {
 	began := time.Now()
 	hash()
-	took := time.Since(began)
-	h.pace.note(s, took)
-	return took
-}
-
-// own is the configured scheme.
-func (h *Hasher) own() scheme {
-	if h.cfg.Algorithm == AlgorithmArgon2id {
-		return scheme{algorithm: AlgorithmArgon2id, argon2: h.cfg.Argon2}
-	}
-	return scheme{algorithm: AlgorithmBcrypt, cost: h.cfg.BcryptCost}
+	h.pace.note(s, time.Since(began))
 }
 
 // schemeFor returns the configured scheme, or argon2id where bcrypt would not
@@ -158,7 +157,7 @@ func (h *Hasher) schemeFor(plain []byte) scheme {
 	if len(plain) > maxBcryptBytes {
 		return scheme{algorithm: AlgorithmArgon2id, argon2: h.cfg.Argon2}
 	}
-	return h.own()
+	return h.pace.own
 }
 
 // normalize applies NFKC once (SP 800-63B, 3.1.1.2), so that a password typed

@@ -2,6 +2,7 @@ package authn
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
@@ -53,7 +54,8 @@ func (s scheme) hash(plain []byte) (string, error) {
 
 // pieces are schemes that together are a share of the work of s, from 0 to 1.
 // Every step of bcrypt's cost halves the work, so its pieces are the binary
-// digits of the share. Argon2id's work is proportional to its memory.
+// digits of the share, rounded to the smallest there is. Argon2id's work is
+// proportional to its memory.
 func (s scheme) pieces(share float64) []scheme {
 	if share >= 1 {
 		return []scheme{s}
@@ -66,6 +68,7 @@ func (s scheme) pieces(share float64) []scheme {
 		}
 		return all
 	}
+	share += math.Exp2(float64(bcrypt.MinCost-s.cost)) / 2
 	for part := 0.5; s.cost > bcrypt.MinCost; part /= 2 {
 		s.cost--
 		if share >= part {

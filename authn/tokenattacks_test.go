@@ -87,6 +87,8 @@ func claimAttacks(t testing.TB) map[string]func(string) string {
 		"sub null":               replace(`"usr_1"`, `null`),
 		"sub array":              replace(`"usr_1"`, `["usr_1"]`),
 		"sub escaped":            replace(`usr_1`, `usr\u005f1`),
+		"sub not UTF-8":          replace(`usr_1`, "usr_\x86"),
+		"jti not UTF-8":          replace(`"j1"`, "\"j\xff\""),
 		"sub with a zero byte":   replace(`usr_1`, "usr_1\x00"),
 		"sid missing":            replace(`"sid":"ses_1",`, ``),
 		"jti missing":            replace(`"jti":"j1",`, ``),

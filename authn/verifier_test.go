@@ -220,7 +220,7 @@ func TestCase_RT_08_SuspensionReachesTokensAndKeys(t *testing.T) {
 	}
 }
 
-func TestAnswersEndWithTheCredential(t *testing.T) {
+func TestCase_C7_AnswersEndWithTheCredential(t *testing.T) {
 	t.Parallel()
 	day := func(c *authn.VerifierConfig) { c.TTL = 24 * time.Hour }
 	t.Run("C7 a cached answer does not outlive the key's own expiry", func(t *testing.T) {

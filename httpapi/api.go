@@ -61,6 +61,7 @@ type Config struct {
 type API struct {
 	cfg     Config
 	started time.Time
+	large   largeBodies
 
 	mu      sync.Mutex
 	schemas huma.Registry // of all routers
@@ -88,6 +89,7 @@ func New(cfg Config) *API {
 	return &API{
 		cfg:     cfg,
 		started: cfg.Clock(),
+		large:   newLargeBodies(largeAtOnce),
 		schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
 	}
 }

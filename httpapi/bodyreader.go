@@ -16,7 +16,8 @@ func BodyReader[T any]() func(w http.ResponseWriter, r *http.Request) (T, error)
 	schemas := huma.NewMapRegistry("#/", huma.DefaultSchemaNamer)
 	body := compile(schemas, schemas.Schema(reflect.TypeFor[T](), true, "Body"))
 	return func(w http.ResponseWriter, r *http.Request) (in T, err error) {
-		data, err := readJSON(w, r, maxBody)
+		data, done, err := readJSON(w, r, maxBody, nil) // a host's bodies may well be large
+		defer done()
 		if err != nil {
 			return in, err
 		}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"strings"
@@ -77,21 +76,33 @@ func (e *endpoint[I, O]) answer(w http.ResponseWriter, r *http.Request, c *call)
 			return out, err
 		}
 	}
-	var in I
-	if e.body != nil {
-		data, err := readJSON(w, r, cmp.Or(e.route.maxBody, maxBody))
-		if err != nil {
-			return out, err
-		}
-		if err := decodeJSON(data, e.body, &in); err != nil {
-			return out, err
-		}
+	in, err := e.read(w, r)
+	if err != nil {
+		return out, err
 	}
 	if e.route.idempotent {
 		c.nameRequest(e.route.id, in)
 	}
 	out, err = e.handler(r.Context(), c, in)
 	return out, oneNotFound(err)
+}
+
+// read takes the body out of a request, where the operation has one.
+func (e *endpoint[I, O]) read(w http.ResponseWriter, r *http.Request) (in I, err error) {
+	if e.body == nil {
+		return in, nil
+	}
+	limit, large := int64(maxBody), e.api.large
+	if e.route.maxBody > 0 {
+		limit, large = e.route.maxBody, nil // services are few, and send large bodies by right
+	}
+	data, done, err := readJSON(w, r, limit, large)
+	defer done()
+	if err != nil {
+		return in, err
+	}
+	err = decodeJSON(data, e.body, &in)
+	return in, err
 }
 
 // oneNotFound gives everything that is not found one answer, whoever noticed
@@ -103,22 +114,23 @@ func oneNotFound(err error) error {
 	return store.Errorf(store.ErrNotFound, "There is no such record.")
 }
 
-// readJSON reads a body that says it is JSON, or none at all.
-func readJSON(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+// readJSON reads a body that says it is JSON, or none at all. The caller calls
+// done, also after an error, when it has no more need of data.
+func readJSON(w http.ResponseWriter, r *http.Request, limit int64, large largeBodies) (data []byte, done func(), err error) {
 	if err := middleware.LimitBody(w, r, limit); err != nil {
-		return nil, err
+		return nil, func() {}, err
 	}
-	data, err := io.ReadAll(r.Body)
-	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, store.Errorf(store.ErrPayloadTooLarge, "The body is longer than the %d bytes that are read.", tooLarge.Limit)
+	data, done, err = large.read(r.Context(), r.Body)
+	switch tooLarge, ok := errors.AsType[*http.MaxBytesError](err); {
+	case ok:
+		err = store.Errorf(store.ErrPayloadTooLarge, "The body is longer than the %d bytes that are read.", tooLarge.Limit)
+	case store.CodeOf(err) == store.ErrUnavailable:
+	case err != nil:
+		err = &store.Error{Code: store.ErrInvalidRequest, Detail: "The body did not arrive whole.", Err: err}
+	case len(data) > 0 && !saysJSON(r.Header):
+		err = store.Errorf(store.ErrUnsupportedMediaType, "The body must be application/json.")
 	}
-	if err != nil {
-		return nil, &store.Error{Code: store.ErrInvalidRequest, Detail: "The body did not arrive whole.", Err: err}
-	}
-	if len(data) > 0 && !saysJSON(r.Header) {
-		return nil, store.Errorf(store.ErrUnsupportedMediaType, "The body must be application/json.")
-	}
-	return data, nil
+	return data, done, err
 }
 
 func saysJSON(h http.Header) bool {

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"io"
 	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -29,4 +30,18 @@ func AddRoute(a *API, action authz.Action) {
 	handle(r, route{method: "GET", path: "/x", id: "x", action: action, status: 204}, func(context.Context, *call, none) (none, error) {
 		return none{}, nil
 	})
+}
+
+// LargeBodies bounds the large bodies of an API.
+type LargeBodies struct{ largeBodies }
+
+// SmallBody is the length from which on a body is large.
+const SmallBody = smallBody
+
+// NewLargeBodies bounds them to n.
+func NewLargeBodies(n int) LargeBodies { return LargeBodies{newLargeBodies(n)} }
+
+// Read is how an API reads a body.
+func (l LargeBodies) Read(ctx context.Context, body io.Reader) ([]byte, func(), error) {
+	return l.read(ctx, body)
 }

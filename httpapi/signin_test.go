@@ -103,9 +103,10 @@ func TestCase_LK_07_AnHourOfLockouts(t *testing.T) {
 	}
 }
 
-// A refresh gives a new pair; the old token ends with the grace, and with it the
-// session, which the trail tells.
-func TestCase_RT_01_RT_04_RefreshAndReplay(t *testing.T) {
+// A refresh gives a new pair, and a second tab that refreshes at once the same. The
+// old token ends with the grace, and with it that session alone, which the trail
+// tells.
+func TestCase_RT_01_RT_04_S3_RefreshAndReplay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
 	refresh := func(token string) answer {
@@ -119,14 +120,18 @@ func TestCase_RT_01_RT_04_RefreshAndReplay(t *testing.T) {
 		t.Error("the refresh gave nothing new, or another session")
 	}
 	w.call("GET", "/auth/me", r1.access, "").want(200, "")
-	w.advance(11 * time.Second)
+	w.advance(9 * time.Second)
+	if tab := personOf(refresh(r0.refresh).want(200, "")); tab.refresh != r1.refresh || tab.session != r1.session {
+		t.Error("two tabs got two successors")
+	}
+	w.advance(2 * time.Second)
 	r2 := personOf(refresh(r1.refresh).want(200, "")) // R1 works
 	refresh(r0.refresh).want(401, "invalid_token")    // R0 does not, and ends the family
 	for _, token := range []string{r1.refresh, r2.refresh} {
 		refresh(token).want(401, "invalid_token")
 	}
 	w.call("GET", "/auth/me", r2.access, "").want(401, "invalid_token")
-	w.call("GET", "/auth/me", other.access, "").want(200, "") // S3: that session alone
+	w.call("GET", "/auth/me", other.access, "").want(200, "")
 	refresh(other.refresh).want(200, "")
 	if got, want := w.denials(), []string{"session.reuse " + r0.session}; !cmp.Equal(got, want) {
 		t.Errorf("the trail: %v, want %v", got, want)

@@ -325,7 +325,7 @@ func TestAStoreThatHangsIsUnavailable(t *testing.T) {
 	})
 }
 
-func TestAFaultIsTheCallersToSee(t *testing.T) {
+func TestCase_L4_AFaultIsTheCallersToSee(t *testing.T) {
 	t.Parallel()
 	s := openStore(t, t.TempDir())
 	s.fail = store.Unavailable(errors.New("disk full"))
@@ -334,7 +334,7 @@ func TestAFaultIsTheCallersToSee(t *testing.T) {
 	}
 }
 
-func TestCloseStoresWhatWasAccepted(t *testing.T) {
+func TestCase_L1_CloseStoresWhatWasAccepted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := openStore(t, t.TempDir())

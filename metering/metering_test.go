@@ -202,7 +202,7 @@ func TestARefusalSaysWhichLimitAndHowLong(t *testing.T) {
 	}
 }
 
-func TestCase_QT_04_AllLimitsHoldAtOnce(t *testing.T) {
+func TestCase_QT_04_Q2_AllLimitsHoldAtOnce(t *testing.T) {
 	t.Parallel()
 	b := open(t, daily(50))
 	first, second := withKey("a", daily(30)), withKey("b", daily(40))
@@ -243,7 +243,7 @@ func TestCase_Q11_AFamilySharesItsLimit(t *testing.T) {
 	}
 }
 
-func TestCase_QT_12_ANewDayGivesTheLimitOnce(t *testing.T) {
+func TestCase_QT_12_R6_ANewDayGivesTheLimitOnce(t *testing.T) {
 	t.Parallel()
 	b := open(t, daily(10))
 	p := ann

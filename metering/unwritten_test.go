@@ -40,7 +40,7 @@ func TestEndingsAreWrittenWhenTheDatabaseIsBack(t *testing.T) {
 	})
 }
 
-func TestCloseWritesTheEndingsThatWait(t *testing.T) {
+func TestCase_Q4_CloseWritesTheEndingsThatWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := open(t, daily(3))

@@ -17,7 +17,7 @@ func at(t *testing.T, s string) time.Time {
 	return v
 }
 
-func TestWindowAt(t *testing.T) {
+func TestCase_R2_WindowAt(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name   string

@@ -127,7 +127,7 @@ func run(h http.Handler, r *http.Request) (w *httptest.ResponseRecorder) {
 	return w
 }
 
-func TestMeterChargesByHowTheHandlerEnded(t *testing.T) {
+func TestCase_Q6_MeterChargesByHowTheHandlerEnded(t *testing.T) {
 	t.Parallel()
 	begin := func(w http.ResponseWriter) { _, _ = io.WriteString(w, "data: a\n\n") }
 	type ending struct {
@@ -264,7 +264,7 @@ func TestMeterOfTwoMeters(t *testing.T) {
 	})
 }
 
-func TestMeterRefusals(t *testing.T) {
+func TestCase_Q14_MeterRefusals(t *testing.T) {
 	t.Parallel()
 	t.Run("nobody", func(t *testing.T) {
 		t.Parallel()

@@ -10,8 +10,8 @@ import (
 )
 
 // DefaultMaxKeys is how many buckets a Memory keeps unless told otherwise:
-// about 16 MiB when all are in use.
-const DefaultMaxKeys = 1 << 18
+// about 10 MiB when all are in use.
+const DefaultMaxKeys = 1 << 17
 
 // A Memory of few keys has one shard, so that the bound is met to the key.
 const (

@@ -166,6 +166,11 @@ func (Base) SignInClear(context.Context, string) error {
 	return ErrUnsupported
 }
 
+// SignInForgive answers ErrUnsupported.
+func (Base) SignInForgive(context.Context, string) error {
+	return ErrUnsupported
+}
+
 // SignInPurge answers ErrUnsupported.
 func (Base) SignInPurge(context.Context, time.Time, int) (int, error) {
 	return 0, ErrUnsupported

@@ -146,6 +146,9 @@ type SignInStore interface {
 	SignInAttempt(ctx context.Context, key string, rule SignInRule, now time.Time) (SignInFailures, error)
 	// SignInClear forgets the attempts under a key.
 	SignInClear(ctx context.Context, key string) error
+	// SignInForgive takes back one attempt under a key, because the password was
+	// not checked after all. A lock that is set stays.
+	SignInForgive(ctx context.Context, key string) error
 	// SignInPurge deletes at most limit keys that no longer count at now.
 	SignInPurge(ctx context.Context, now time.Time, limit int) (int, error)
 

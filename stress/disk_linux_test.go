@@ -28,6 +28,11 @@ type disk struct {
 // acknowledged is there, what was refused is not, and reading goes on. With room
 // again the host goes on by itself.
 func TestCase_RL_03_FullDisk(t *testing.T) {
+	t.Run("of a file system", fullFileSystem)
+	t.Run("for files that may not grow", fullFiles)
+}
+
+func fullFileSystem(t *testing.T) {
 	beside(t)
 	folder := t.TempDir()
 	mount := []string{"unshare", "--user", "--map-root-user", "--mount", "sh", "-c",
@@ -64,8 +69,8 @@ func TestCase_RL_03_FullDisk(t *testing.T) {
 	})
 }
 
-// The same where nothing may be mounted: files may not grow any more.
-func TestCase_RL_03_FilesThatMayNotGrow(t *testing.T) {
+// fullFiles is what can be tried also where nothing may be mounted.
+func fullFiles(t *testing.T) {
 	beside(t)
 	path := databasePath(t)
 	p := start(t, settings{Path: path})

@@ -7,5 +7,5 @@
 //
 // runs with all the others, and a long one, whose figures it prints:
 //
-//	go test ./stress -long -v
+//	go test ./stress -long -v -timeout 1h
 package stress

@@ -64,7 +64,7 @@ func (d database) sound(ahead time.Duration) {
 
 // Two processes are killed and replaced under a mixed load of clients that ask
 // again. Everything that was acknowledged is there, once; nothing is half-made.
-func TestCase_RL_12_AU_07_RT_02_KilledProcessesLoseNothingAcknowledged(t *testing.T) {
+func TestCase_RL_12_AU_07_KilledProcessesLoseNothingAcknowledged(t *testing.T) {
 	beside(t)
 	const clients = 16
 	path := databasePath(t)

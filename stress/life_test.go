@@ -54,13 +54,15 @@ func newLife(t *testing.T, where *slot, done *tally, name string) *life {
 	}
 }
 
-// ask sends a request until it is answered. again says that it was sent more
-// than once: an earlier one may have done its work. The status must be one of
-// those wanted.
+// ask sends a request until it is answered, and not with 503. again says that it
+// was sent more than once: an earlier one may have done its work. The status must
+// be one of those wanted.
 func (l *life) ask(method, path, credential string, body any, want ...int) (a answer, again bool) {
 	for {
 		a, err := l.where.current().request(l.t.Context(), method, path, credential, body)
 		switch {
+		case err == nil && a.status == http.StatusServiceUnavailable:
+			l.done.add("503")
 		case err == nil && !slices.Contains(want, a.status):
 			l.t.Errorf("%s: %s %s: %d %s; want %v (asked again: %v)", l.name, method, path, a.status, a.raw, want, again)
 			return a, again

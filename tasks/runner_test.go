@@ -59,7 +59,7 @@ func TestRunnerRunsEachTaskOnItsScheduleUntilTheContextEnds(t *testing.T) {
 	})
 }
 
-func TestRunnerGoesOnAfterAFailureAndAPanic(t *testing.T) {
+func TestCase_L3_RunnerGoesOnAfterAFailureAndAPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var failed, panicked, fine atomic.Int64
 		r, err := tasks.New(tasks.Config{Tasks: []tasks.Task{

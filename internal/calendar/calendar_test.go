@@ -7,7 +7,7 @@ import (
 	"github.com/usermgmt/usermgmt/internal/calendar"
 )
 
-func TestDaysBeginWhereClocksAreOdd(t *testing.T) {
+func TestCase_R2_DaysBeginWhereClocksAreOdd(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ zone, now, day, next string }{
 		{"UTC", "2026-03-01T12:00:00Z", "2026-03-01", "2026-03-02T00:00:00Z"},

@@ -122,7 +122,7 @@ func TestOpenRefusesABareToken(t *testing.T) {
 	}
 }
 
-func TestRotation(t *testing.T) {
+func TestCase_S7_Rotation(t *testing.T) {
 	t.Parallel()
 	older, newer := seal.GenerateKey(), seal.GenerateKey()
 	before := mustRing(t, older)

@@ -106,6 +106,7 @@ func callEverything(ctx context.Context, q *sqlstore.Queries) {
 	q.RefreshTokenForget(ctx, "s", 9)
 	q.SessionPurge(ctx, now, 9)
 	q.SignInAttempt(ctx, "k", store.SignInRule{Limit: 1, Window: time.Hour}, now)
+	q.SignInForgive(ctx, "k")
 	q.SignInClear(ctx, "k")
 	q.SignInPurge(ctx, now, 9)
 	q.KnownDevicePut(ctx, store.KnownDevice{Subject: "u"})

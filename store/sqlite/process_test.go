@@ -104,7 +104,7 @@ func reserveMany(t *testing.T, s store.Store, who int) int64 {
 	return admitted.Load()
 }
 
-func TestCase_QT_01_SeveralProcessesAdmitExactlyTheLimit(t *testing.T) {
+func TestCase_QT_01_Q1_Q8_SeveralProcessesAdmitExactlyTheLimit(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "usermgmt.db")
 	s := openFile(t, path, nil)

@@ -62,6 +62,7 @@ func calls(s store.Store, u store.User, v store.Session, k store.APIKeyHash, tok
 		{"RefreshTokenForget", func(c context.Context) error { return s.RefreshTokenForget(c, v.ID, 9) }},
 		{"SignInAttempt", func(c context.Context) error { return drop(s.SignInAttempt(c, u.ID, rule, moment(0))) }},
 		{"SignInClear", func(c context.Context) error { return s.SignInClear(c, u.ID) }},
+		{"SignInForgive", func(c context.Context) error { return s.SignInForgive(c, u.ID) }},
 		{"SignInPurge", func(c context.Context) error { return drop(s.SignInPurge(c, moment(9999), 9)) }},
 		{"KnownDevicePut", func(c context.Context) error { return s.KnownDevicePut(c, device) }},
 		{"KnownDeviceSince", func(c context.Context) error {

@@ -126,6 +126,29 @@ func testSignIns(t *testing.T, open Opener) {
 		must(t, s.SignInClear(t.Context(), key))
 		want(t, attempt(t, key, moment(1)), store.SignInFailures{Count: 1})
 	})
+	t.Run("SignInForgive/TakesOneBack", func(t *testing.T) {
+		t.Parallel()
+		key := newID("k")
+		must(t, s.SignInForgive(t.Context(), key)) // nothing to take back
+		attempt(t, key, moment(0))
+		attempt(t, key, moment(0))
+		must(t, s.SignInForgive(t.Context(), key))
+		want(t, attempt(t, key, moment(0)), store.SignInFailures{Count: 2})
+		for range 5 { // never below none
+			must(t, s.SignInForgive(t.Context(), key))
+		}
+		want(t, attempt(t, key, moment(0)), store.SignInFailures{Count: 1})
+	})
+	t.Run("SignInForgive/LeavesALock", func(t *testing.T) {
+		t.Parallel()
+		key := newID("k")
+		spend(t, key, moment(0))
+		want(t, locked(t, key, moment(0)), true)
+		for range 2 * rule.Limit {
+			must(t, s.SignInForgive(t.Context(), key))
+		}
+		want(t, locked(t, key, moment(1)), true)
+	})
 	t.Run("SignInPurge/WhatNoLongerCountsInChunks", func(t *testing.T) {
 		t.Parallel()
 		s := open(t)

@@ -28,8 +28,9 @@ const (
 				WHEN sign_in_failures.expires_at > ?3 THEN sign_in_failures.expires_at
 				ELSE ?3 END
 		RETURNING count, locked_until`
-	signInClear = `DELETE FROM sign_in_failures WHERE key = ?1`
-	signInPurge = `DELETE FROM sign_in_failures WHERE key IN (
+	signInClear   = `DELETE FROM sign_in_failures WHERE key = ?1`
+	signInForgive = `UPDATE sign_in_failures SET count = count - 1 WHERE key = ?1 AND count > 0 AND locked_until = 0`
+	signInPurge   = `DELETE FROM sign_in_failures WHERE key IN (
 		SELECT key FROM sign_in_failures WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)`
 
 	knownDevicePut = `INSERT INTO known_devices (subject, address, seen_at) VALUES (?1, ?2, ?3)
@@ -58,6 +59,12 @@ func (q *Queries) SignInAttempt(ctx context.Context, key string, rule store.Sign
 // SignInClear forgets the attempts under a key.
 func (q *Queries) SignInClear(ctx context.Context, key string) error {
 	_, err := q.change(ctx, signInClear, key)
+	return err
+}
+
+// SignInForgive takes back one attempt under a key.
+func (q *Queries) SignInForgive(ctx context.Context, key string) error {
+	_, err := q.change(ctx, signInForgive, key)
 	return err
 }
 
