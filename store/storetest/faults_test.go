@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/usermgmt/usermgmt/store"
@@ -56,7 +57,7 @@ var faults = []fault{
 	{"swallows-panics", "InTx/InTx/PanicRollsBackAndGoesOn",
 		func(s store.Store) store.Store { return swallowsPanics{s} }},
 	{"no-transaction", "InTx/InTx/ReadThenWriteLosesNothing",
-		func(s store.Store) store.Store { return noTransaction{s} }},
+		func(s store.Store) store.Store { return noTransaction{s, new(atomic.Int64), make(chan struct{})} }},
 	{"ignores-context", "Cancellation/UserUpdate/ContextEnded",
 		func(s store.Store) store.Store { return ignoresContext{s} }},
 	{"answers-after-close", "Close/Close/AnythingAfterIsErrClosed",
@@ -317,13 +318,27 @@ func (s swallowsPanics) InTx(ctx context.Context, fn func(context.Context, store
 	})
 }
 
-type noTransaction struct{ store.Store }
+type noTransaction struct {
+	store.Store
+	reads  *atomic.Int64
+	second chan struct{} // closed by the second who reads
+}
 
 // unlocked is a Store as Queries whose writes are each on their own.
-type unlocked struct{ store.Store }
+type unlocked struct{ noTransaction }
 
 func (s noTransaction) InTx(ctx context.Context, fn func(context.Context, store.Queries) error) error {
-	return fn(ctx, unlocked(s))
+	return fn(ctx, unlocked{s})
+}
+
+// UserGet lets nobody go on before two have read, so that they read the same.
+func (s unlocked) UserGet(ctx context.Context, id string) (store.User, error) {
+	u, err := s.Store.UserGet(ctx, id)
+	if s.reads.Add(1) == 2 {
+		close(s.second)
+	}
+	<-s.second
+	return u, err
 }
 
 func (unlocked) IdentifierInsert(context.Context, store.Identifier) error { return nil }
