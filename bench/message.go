@@ -124,7 +124,7 @@ func OpenEngine(ctx context.Context, folder string, messages []store.Message) (*
 	if err := s.Close(); err != nil {
 		return nil, err
 	}
-	db, err := sql.Open("sqlite3", "file:"+path+"?_journal_mode=WAL&_synchronous=FULL")
+	db, err := sql.Open("sqlite3", "file:"+sqlite.MessagesPath(path)+"?_journal_mode=WAL&_synchronous=FULL")
 	if err != nil {
 		return nil, err
 	}
