@@ -104,10 +104,10 @@ type Engine struct {
 }
 
 const (
-	engineColumns = `id, conversation, seq, user_id, username, plan, model, request, response,
+	engineColumns = `id, conversation, seq, user_id, user_key, username, plan, model, request, response,
 		tokens_in, tokens_out, cost, latency, status, metadata, has_text, created_at`
 	engineBare = `CREATE TABLE bare (n INTEGER NOT NULL PRIMARY KEY, id TEXT NOT NULL, conversation INTEGER NOT NULL,
-		seq INTEGER NOT NULL, user_id TEXT NOT NULL, username TEXT NOT NULL, plan TEXT NOT NULL, model TEXT NOT NULL,
+		seq INTEGER NOT NULL, user_id TEXT NOT NULL, user_key INTEGER NOT NULL, username TEXT NOT NULL, plan TEXT NOT NULL, model TEXT NOT NULL,
 		request TEXT NOT NULL, response TEXT NOT NULL, tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL,
 		cost INTEGER NOT NULL, latency INTEGER NOT NULL, status TEXT NOT NULL, metadata TEXT NOT NULL,
 		has_text INTEGER NOT NULL, created_at INTEGER NOT NULL) STRICT`
@@ -124,7 +124,7 @@ func OpenEngine(ctx context.Context, folder string, messages []store.Message) (*
 	if err := s.Close(); err != nil {
 		return nil, err
 	}
-	db, err := sql.Open("sqlite3", "file:"+path+"?_journal_mode=WAL&_synchronous=FULL")
+	db, err := sql.Open("sqlite3", "file:"+sqlite.MessagesPath(path)+"?_journal_mode=WAL&_synchronous=FULL")
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +148,7 @@ func (e *Engine) exec(ctx context.Context, query string, args ...any) error {
 }
 
 func (e *Engine) fill(ctx context.Context, messages []store.Message) error {
-	insert, err := e.conn.PrepareContext(ctx, "INSERT INTO source VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
+	insert, err := e.conn.PrepareContext(ctx, "INSERT INTO source VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
 	if err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func (e *Engine) fill(ctx context.Context, messages []store.Message) error {
 			n = len(conversations)
 			conversations[m.ConversationID] = n
 		}
-		if _, err := insert.ExecContext(ctx, i, m.ID, n, i, m.UserID, m.Username, m.Plan, m.Model, string(m.Request),
+		if _, err := insert.ExecContext(ctx, i, m.ID, n, i, m.UserID, n/5*7919, m.Username, m.Plan, m.Model, string(m.Request),
 			string(m.Response), m.TokensIn, m.TokensOut, m.Cost, int64(m.Latency), m.Status, string(m.Metadata), 1,
 			m.CreatedAt.UnixMicro()); err != nil {
 			return err

@@ -1,7 +1,7 @@
 // Command messages measures the message log beside the bare engine: rows from
-// Enqueue to committed, durable appends beside commits of one row each, what a
-// log costs those who meter in the same file and in another, and how long
-// deleting old rows holds the write lock.
+// Enqueue to committed, durable appends beside commits of one row each, what
+// logging costs those who meter, and how long deleting old rows holds the write
+// lock.
 package main
 
 import (
@@ -133,15 +133,15 @@ func appends(ctx context.Context, s settings) error {
 	return nil
 }
 
-// beside measures durable consumes while messages are logged as fast as they
-// can be into the same file, into another, and not at all.
+// beside measures durable leases while no messages are logged, and while they
+// are logged as fast as they can be.
 func beside(ctx context.Context, s settings) error {
-	for _, where := range []string{"none", "same", "another"} {
+	for _, logging := range []bool{false, true} {
 		var waits []time.Duration
 		logged := 0
 		for range s.rounds {
 			err := s.inFolder(func(folder string) error {
-				w, n, err := consumeBeside(ctx, folder, where)
+				w, n, err := consumeBeside(ctx, folder, logging)
 				waits, logged = append(waits, w...), logged+n
 				return err
 			})
@@ -149,30 +149,23 @@ func beside(ctx context.Context, s settings) error {
 				return err
 			}
 		}
-		fmt.Printf("Consume, log in file %q: n %d, p50 %v, p99 %v, max %v; %d messages logged\n",
-			where, len(waits), quantile(waits, 0.5), quantile(waits, 0.99), quantile(waits, 1), logged)
+		fmt.Printf("Reserve, logging %v: n %d, p50 %v, p99 %v, max %v; %d messages logged\n",
+			logging, len(waits), quantile(waits, 0.5), quantile(waits, 0.99), quantile(waits, 1), logged)
 	}
 	return nil
 }
 
-func consumeBeside(ctx context.Context, folder, where string) (waits []time.Duration, logged int, err error) {
+func consumeBeside(ctx context.Context, folder string, logging bool) (waits []time.Duration, logged int, err error) {
 	main, err := sqlite.Open(ctx, filepath.Join(folder, "main.db"), nil)
 	if err != nil {
 		return nil, 0, err
 	}
 	defer main.Close()
-	to := main
-	if where == "another" {
-		if to, err = sqlite.Open(ctx, filepath.Join(folder, "messages.db"), nil); err != nil {
-			return nil, 0, err
-		}
-		defer to.Close()
-	}
-	messages := messagelog.New(messagelog.Config{Store: to, MaxWait: time.Minute})
+	messages := messagelog.New(messagelog.Config{Store: main, MaxWait: time.Minute})
 	until, stop := context.WithTimeout(ctx, 3*time.Second)
 	defer stop()
 	var writing sync.WaitGroup
-	if where != "none" {
+	if logging {
 		writing.Go(func() {
 			for until.Err() == nil {
 				for _, m := range bench.Messages(5000, 2048) {

@@ -3,14 +3,15 @@
 -- The database of messages, in a file beside the other. Times are integer
 -- microseconds of Unix time. JSON is TEXT, '' for none. Booleans are 0 and 1.
 
--- The key of a message is its conversation's number, and not the two names: the
--- indexes are what an insert costs.
+-- Indexes are what an insert costs. So messages are found by the number of their
+-- conversation and by a hash of their user, and not by names.
 CREATE TABLE message_logs (
     n            INTEGER NOT NULL PRIMARY KEY,
     id           TEXT    NOT NULL,
     conversation INTEGER NOT NULL,
     seq          INTEGER NOT NULL,
     user_id      TEXT    NOT NULL,
+    user_key     INTEGER NOT NULL,
     username     TEXT    NOT NULL,
     plan         TEXT    NOT NULL,
     model        TEXT    NOT NULL,
@@ -27,7 +28,7 @@ CREATE TABLE message_logs (
 ) STRICT;
 CREATE UNIQUE INDEX message_logs_by_id     ON message_logs (id);
 CREATE INDEX message_logs_by_created       ON message_logs (created_at);
-CREATE INDEX message_logs_by_user          ON message_logs (user_id, created_at);
+CREATE INDEX message_logs_by_user          ON message_logs (user_key, created_at);
 CREATE INDEX message_logs_by_conversation  ON message_logs (conversation, created_at);
 CREATE INDEX message_logs_by_model         ON message_logs (model, created_at);
 CREATE INDEX message_logs_by_plan          ON message_logs (plan, has_text, created_at);
