@@ -219,7 +219,7 @@ func TestOpenNeedsNoLockWhenNothingIsToDo(t *testing.T) {
 		if err := q.UserInsert(ctx, store.User{ID: "usr_1"}); err != nil {
 			return err
 		}
-		other, err := sqlite.Open(ctx, path, &sqlite.Options{BusyTimeout: time.Millisecond})
+		other, err := sqlite.Open(ctx, path, &sqlite.Options{BusyTimeout: time.Second})
 		if err != nil {
 			return err
 		}
