@@ -10,10 +10,10 @@ import (
 // How much Retain deletes in one transaction: so many that it is done in this
 // time, for which others wait.
 const (
-	firstChunk  = 100
-	leastChunk  = 10
+	firstChunk  = 200
+	leastChunk  = 100
 	mostChunk   = 2000
-	chunkTarget = 10 * time.Millisecond
+	chunkTarget = 20 * time.Millisecond
 	longestRest = 100 * time.Millisecond
 )
 

@@ -4,6 +4,8 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -92,7 +94,7 @@ func TestDoctorQuotaLeavesTheStoreAsItWas(t *testing.T) {
 		args []string
 	}{
 		{nil, []string{"-database=sqlite:" + path, "-kill"}},
-		{[]string{"USERMGMT_DATABASE_URL=sqlite:" + path}, []string{"-seconds=1", "-requests=1000000", "-processes=1", "-callers=8"}},
+		{[]string{"USERMGMT_DATABASE_URL=sqlite:" + path}, []string{"-seconds=1", "-requests=1000000", "-processes=1", "-callers=2"}},
 	} {
 		s := execute(t, how.env, append([]string{"doctor", "quota", "-lease=2s"}, how.args...)...)
 		if s.code != exitOK || !strings.Contains(s.out, "exact: nothing over, nothing under") {
@@ -101,6 +103,42 @@ func TestDoctorQuotaLeavesTheStoreAsItWas(t *testing.T) {
 		if diff := cmp.Diff(before, contents(t, path)); diff != "" {
 			t.Errorf("%v: the store is not as it was (-before +after):\n%s", how, diff)
 		}
+	}
+}
+
+// An interrupt ends a race; nothing of it is left either.
+func TestDoctorQuotaInterrupted(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "usermgmt.db")
+	furnish(t, path)
+	before := contents(t, path)
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "doctor", "quota", "-database=sqlite:"+path, "-requests=1000000", "-callers=2")
+	var said strings.Builder
+	cmd.Stderr = &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait()
+	}()
+	for racing := false; !racing; racing = len(contents(t, path)["ledger_entries"]) > 10 {
+		select {
+		case <-ended:
+			t.Fatalf("nobody raced: %s", &said)
+		default:
+		}
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	<-ended
+	if code := cmd.ProcessState.ExitCode(); code != exitWrong || said.String() != "usermgmt doctor quota: context canceled\n" {
+		t.Errorf("exit %d: %s", code, &said)
+	}
+	if diff := cmp.Diff(before, contents(t, path)); diff != "" {
+		t.Errorf("the store is not as it was (-before +after):\n%s", diff)
 	}
 }
 
@@ -140,7 +178,8 @@ func contents(t *testing.T, path string) map[string][]string {
 	db.SetMaxOpenConns(1)
 	all := map[string][]string{}
 	for _, table := range rows(t, db, "SELECT name FROM sqlite_schema WHERE type = 'table'") {
-		all[table] = rows(t, db, "SELECT * FROM "+strings.Trim(table, "[]"))
+		table = strings.TrimSpace(table)
+		all[table] = rows(t, db, "SELECT * FROM "+table)
 	}
 	if len(all) < 20 {
 		t.Fatalf("only %d tables", len(all))
@@ -167,7 +206,7 @@ func rows(t *testing.T, db *sql.DB, query string) (all []string) {
 		if err := found.Scan(into...); err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, fmt.Sprint(row))
+		all = append(all, fmt.Sprintln(row...))
 	}
 	if err := found.Err(); err != nil {
 		t.Fatal(err)

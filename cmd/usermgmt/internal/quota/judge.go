@@ -76,7 +76,10 @@ func (j *judge) watchTheRace(ctx context.Context, url string, command Command) e
 	close(over)
 	watch.Wait()
 	j.countTheKilled(racers)
-	return errors.Join(ctx.Err(), err, unseen)
+	if ctx.Err() != nil {
+		return ctx.Err() // which is also why the others ended
+	}
+	return errors.Join(err, unseen)
 }
 
 // launchAll starts all processes, or none. Those to be killed get the moment of
