@@ -245,7 +245,12 @@ func TestAStreamKeepsItsHold(t *testing.T) {
 	host := httptest.NewServer(usermgmttest.As(caller)(meter(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		began := time.Now()
 		for time.Since(began) <= time.Second {
-			<-meterer.done
+			select {
+			case <-meterer.done:
+			case <-time.After(10 * time.Second):
+				t.Error("the hold is not extended")
+				return
+			}
 		}
 		if c := standing(t); c.Reserved != 1 || c.Used != 0 {
 			t.Errorf("after %v the counter is %+v, want 1 held", time.Since(began), c)
