@@ -10,10 +10,10 @@ import (
 // How much Retain deletes in one transaction: so many that it is done in this
 // time, for which others wait.
 const (
-	firstChunk  = 200
-	leastChunk  = 100
+	firstChunk  = 50
+	leastChunk  = 25
 	mostChunk   = 2000
-	chunkTarget = 20 * time.Millisecond
+	chunkTarget = 8 * time.Millisecond
 	longestRest = 100 * time.Millisecond
 )
 

@@ -18,15 +18,16 @@ func TestTheTourOfTheReadme(t *testing.T) {
 			t.Skipf("the tour needs %s: apt-get install %s", tool, tool)
 		}
 	}
-	p := start(t, t.TempDir())
-	script := strings.ReplaceAll(block(t, "api=http"), "http://127.0.0.1:8080", p.url)
+	const password = "a long way down the river"
+	p := start(t, t.TempDir(), "USERMGMT_ADMIN_PASSWORD="+password)
+	script := strings.NewReplacer("http://127.0.0.1:8080", p.url, "='...'", "='"+password+"'").Replace(block(t, "api=http"))
 	out, err := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", script).CombinedOutput()
 	if err != nil {
 		t.Fatalf("the tour broke off: %v\n%s", err, out)
 	}
 	for _, want := range []string{
 		`"username":"alice`, `"reply":"You said: hello there"`, `data: {"delta":"You "}`, `event: done`,
-		`"meter":"conversations"`, `"role":"assistant"`, `"reply":"You said: by key"`, `"code":"invalid_token"`,
+		`"status":"settled","settled":42`, `"meter":"conversations"`, `"role":"assistant"`, `"reply":"You said: by key"`, `"code":"invalid_token"`,
 	} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("the tour did not print %s:\n%s", want, out)
