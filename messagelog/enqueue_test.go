@@ -156,7 +156,7 @@ func TestCase_L2_RemovedOnlyAfterTheCommit(t *testing.T) {
 		})
 		for i := range 20 {
 			enqueue(t, log, 100*i, 100*i+100)
-			time.Sleep(time.Second) // of the bubble's time
+			<-time.After(time.Second) // of the bubble's time
 		}
 		s.set(nil)
 		mustClose(t, log)
@@ -187,7 +187,7 @@ func TestCase_L3_APanicDoesNotEndTheFlusher(t *testing.T) {
 			return nil
 		})
 		enqueue(t, log, 0, 10)
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		s.wantOnce(t, 10)
 		if stats := log.Stats(); stats.Failures != 1 || stats.Failing != nil {
 			t.Errorf("Stats = %+v, want one failure that is over", stats)
@@ -228,7 +228,7 @@ func TestCase_L4_AFailingStoreSurfaces(t *testing.T) {
 			t.Errorf("Stats = %+v with %d accepted", stats, accepted)
 		}
 		s.set(nil)
-		time.Sleep(10 * time.Second)
+		<-time.After(10 * time.Second)
 		s.wantOnce(t, accepted)
 		if err := log.Check(t.Context()); err != nil {
 			t.Errorf("Check = %v after the recovery", err)
@@ -245,7 +245,7 @@ func TestCase_L5_TheAgeOfTheOldestIsBounded(t *testing.T) {
 		log := messagelog.New(messagelog.Config{Store: s})
 		for i := range 100 {
 			enqueue(t, log, i, i+1)
-			time.Sleep(100 * time.Millisecond)
+			<-time.After(100 * time.Millisecond)
 		}
 		mustClose(t, log)
 		s.wantOnce(t, 100)
@@ -290,7 +290,7 @@ func TestABatchIsStoredByCount(t *testing.T) {
 		s := &faulty{}
 		log := messagelog.New(messagelog.Config{Store: s})
 		enqueue(t, log, 0, 1)
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		began := time.Now()
 		enqueue(t, log, 1, 501)
 		synctest.Wait()
@@ -332,7 +332,7 @@ func TestAPoisonedRowNeverStopsTheOthers(t *testing.T) {
 					t.Error(err)
 				}
 				enqueue(t, log, 300, 400)
-				time.Sleep(time.Minute)
+				<-time.After(time.Minute)
 				if n, stats := len(s.ids()), log.Stats(); n != 399 || stats.Dropped != 2 || stats.Waiting != 0 {
 					t.Errorf("%d stored, Stats = %+v", n, stats)
 				}
@@ -398,13 +398,13 @@ func TestCase_AU_08_TheNextStartReportsAnUpperBound(t *testing.T) {
 		next := messagelog.New(messagelog.Config{Store: s})
 		for i := range 60 {
 			enqueue(t, live, i+1, i+2)
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 		}
 		if a, b := live.Stats().Lost, next.Stats().Lost; a+b != 123 {
 			t.Errorf("%d and %d were reported, want 123 once", a, b)
 		}
 		later := messagelog.New(messagelog.Config{Store: s})
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		if n := later.Stats().Lost; n != 0 {
 			t.Errorf("%d were reported again", n)
 		}
