@@ -71,7 +71,7 @@ func (i *instance) TaskClaim(ctx context.Context, c store.TaskClaim) (store.Task
 
 func (i *instance) TaskRenew(ctx context.Context, task string, at time.Time, fence int64, later time.Time) (bool, error) {
 	if until := i.paused.Load(); until != nil {
-		time.Sleep(time.Until(*until) + time.Millisecond) // the last to wake
+		<-time.After(time.Until(*until) + time.Millisecond) // the last to wake
 	}
 	if err := i.alive(); err != nil {
 		return false, err
@@ -90,7 +90,7 @@ func (i *instance) InTx(ctx context.Context, fn func(context.Context, store.Quer
 	if d := time.Duration(i.pause.Swap(0)); d > 0 {
 		until := time.Now().Add(d)
 		i.paused.Store(&until)
-		time.Sleep(d) // simulated
+		<-time.After(d) // simulated
 	}
 	err := i.Store.InTx(ctx, func(ctx context.Context, q store.Queries) error {
 		if err := fn(ctx, q); err != nil {

@@ -94,7 +94,7 @@ func livesUntil(t *testing.T, end time.Time, s store.Store, work []tasks.Task, r
 		death.Stop()
 		cancel()
 		deaths++
-		time.Sleep(minutes(15))
+		<-time.After(minutes(15))
 	}
 	return deaths
 }

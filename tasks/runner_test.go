@@ -167,7 +167,7 @@ func TestStatsSayWhatHappenedAndWhatComes(t *testing.T) {
 		r := newRunner(t, tasks.Config{Tasks: []tasks.Task{{
 			Name: "work", Every: 10 * time.Minute, Jitter: -1,
 			Run: func(context.Context) error {
-				time.Sleep(2 * time.Minute) // simulated
+				<-time.After(2 * time.Minute) // simulated
 				if mended.Load() {
 					return nil
 				}
@@ -178,16 +178,16 @@ func TestStatsSayWhatHappenedAndWhatComes(t *testing.T) {
 		ran := make(chan error)
 		go func() { ran <- r.Run(t.Context()) }()
 
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		if s := r.Stats()[0]; !s.Running || !s.LastStart.Equal(began) || s.Runs != 0 {
 			t.Errorf("in the first run the stats are %+v", s)
 		}
-		time.Sleep(2 * time.Minute)
+		<-time.After(2 * time.Minute)
 		if s := r.Stats()[0]; s.Running || s.Runs != 1 || s.Failures != 1 || s.LastError != fault || !s.Next.Equal(began.Add(10*time.Minute)) {
 			t.Errorf("after the first run the stats are %+v", s)
 		}
 		mended.Store(true)
-		time.Sleep(10 * time.Minute)
+		<-time.After(10 * time.Minute)
 		if s := r.Stats()[0]; s.Runs != 2 || s.Failures != 1 || s.LastError != nil || s.LastDuration != 2*time.Minute {
 			t.Errorf("after the second run the stats are %+v", s)
 		}
@@ -239,9 +239,9 @@ func TestClocksAreSet(t *testing.T) {
 		var off atomic.Int64
 		runs := 0
 		go func() {
-			time.Sleep(2 * time.Hour)
+			<-time.After(2 * time.Hour)
 			off.Store(int64(365 * 24 * time.Hour))
-			time.Sleep(2 * time.Hour)
+			<-time.After(2 * time.Hour)
 			off.Store(-int64(365 * 24 * time.Hour))
 		}()
 		runFor(t, 6*time.Hour+30*time.Minute, tasks.Config{

@@ -22,7 +22,7 @@ func TestASharedTaskRunsOnOneInstanceEachTime(t *testing.T) {
 			Run: func(context.Context) error { runs.Add(1); return nil }}
 		first, stopFirst := start(t, tasks.Config{Store: a, Tasks: []tasks.Task{shared}})
 		second, stopSecond := start(t, tasks.Config{Store: b, Tasks: []tasks.Task{shared}})
-		time.Sleep(24*time.Hour - time.Second)
+		<-time.After(24*time.Hour - time.Second)
 		stopFirst()
 		stopSecond()
 		if n := runs.Load(); n != 24 {
@@ -51,7 +51,7 @@ func TestTimesThatNobodyWasThereForAreMadeUpForOnce(t *testing.T) {
 		if n := runs.Load(); n != 3 {
 			t.Errorf("%d runs; want one at once and two at their times", n)
 		}
-		time.Sleep(5 * 24 * time.Hour)
+		<-time.After(5 * 24 * time.Hour)
 		runFor(t, time.Hour, cfg)
 		if n := runs.Load(); n != 4 {
 			t.Errorf("%d runs after five days of absence; want one more", n)
@@ -67,14 +67,14 @@ func TestALongRunKeepsItsLease(t *testing.T) {
 		var running, most, runs atomic.Int64
 		long := tasks.Task{Name: "long", Every: 30 * time.Minute, Shared: true, Run: func(context.Context) error {
 			most.Store(max(most.Load(), running.Add(1)))
-			time.Sleep(45 * time.Minute) // simulated
+			<-time.After(45 * time.Minute) // simulated
 			running.Add(-1)
 			runs.Add(1)
 			return nil
 		}}
 		_, stopFirst := start(t, tasks.Config{Store: a, Tasks: []tasks.Task{long}})
 		_, stopSecond := start(t, tasks.Config{Store: b, Tasks: []tasks.Task{long}})
-		time.Sleep(24 * time.Hour)
+		<-time.After(24 * time.Hour)
 		stopFirst()
 		stopSecond()
 		if most.Load() != 1 {
@@ -100,7 +100,7 @@ func TestARunThatLostItsLeaseIsCancelledAndCannotBeFinished(t *testing.T) {
 		first := newRunner(t, tasks.Config{Store: cut, Owner: "ins_a", Tasks: []tasks.Task{hung}})
 		ran := make(chan error, 1)
 		go func() { ran <- first.Run(t.Context()) }()
-		time.Sleep(10 * time.Second)
+		<-time.After(10 * time.Second)
 		cut.dead.Store(true) // the database cannot be reached any more
 
 		works := hung
@@ -115,7 +115,7 @@ func TestARunThatLostItsLeaseIsCancelledAndCannotBeFinished(t *testing.T) {
 			t.Fatal("a run that lost its lease went on")
 		}
 		cut.dead.Store(false)
-		time.Sleep(10 * time.Minute)
+		<-time.After(10 * time.Minute)
 		first.Close()
 		stop()
 		if err := <-ran; err != nil {
@@ -145,9 +145,9 @@ func TestARunThatHangsDoesNotHoldUpTheOthers(t *testing.T) {
 		works.Run = func(context.Context) error { at = time.Now(); return nil }
 		began := time.Now()
 		_, stopFirst := start(t, tasks.Config{Store: a, Owner: "ins_a", Tasks: []tasks.Task{hangs}})
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		_, stopSecond := start(t, tasks.Config{Store: b, Owner: "ins_b", Tasks: []tasks.Task{works}})
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		close(let)
 		stopFirst()
 		stopSecond()
@@ -174,11 +174,11 @@ func TestACleanStopGivesTheRunToAnotherAtOnce(t *testing.T) {
 			return ctx.Err()
 		}}
 		_, stopFirst := start(t, tasks.Config{Store: a, Tasks: []tasks.Task{task}})
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		stopFirst()
 		stopped := time.Now()
 		_, stopSecond := start(t, tasks.Config{Store: b, Tasks: []tasks.Task{task}})
-		time.Sleep(10 * time.Second)
+		<-time.After(10 * time.Second)
 		stopSecond()
 		if len(begun) != 2 || begun[1].Sub(stopped) > time.Second {
 			t.Errorf("runs began %v, the first one was stopped %v", begun, stopped)
@@ -199,7 +199,7 @@ func TestAFailureIsKnownToAllAndEndsWithTheNextRun(t *testing.T) {
 		}}
 		first, stopFirst := start(t, tasks.Config{Store: a, Tasks: []tasks.Task{task}})
 		second, stopSecond := start(t, tasks.Config{Store: b, Tasks: []tasks.Task{task}})
-		time.Sleep(30 * time.Minute)
+		<-time.After(30 * time.Minute)
 		for _, r := range []*tasks.Runner{first, second} {
 			if err := r.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "work panicked: no") {
 				t.Errorf("Check: %v; want the panic", err)
@@ -208,7 +208,7 @@ func TestAFailureIsKnownToAllAndEndsWithTheNextRun(t *testing.T) {
 		if run := taskRuns(t, a, "work")[0]; run.Status != store.TaskFailed || strings.Contains(run.Detail, "goroutine") {
 			t.Errorf("run is %+v", run)
 		}
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		for _, r := range []*tasks.Runner{first, second} {
 			if err := r.Check(t.Context()); err != nil {
 				t.Errorf("Check: %v", err)
@@ -230,12 +230,12 @@ func TestAnOutageOfTheStoreDelaysARun(t *testing.T) {
 		cut.dead.Store(true)
 		r, stop := start(t, tasks.Config{Store: cut, Tasks: []tasks.Task{{Name: "work", Every: 24 * time.Hour, Shared: true,
 			Run: func(context.Context) error { return nil }}}})
-		time.Sleep(10 * time.Minute)
+		<-time.After(10 * time.Minute)
 		if err := r.Check(t.Context()); !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("Check in the outage: %v", err)
 		}
 		cut.dead.Store(false)
-		time.Sleep(2 * time.Minute)
+		<-time.After(2 * time.Minute)
 		if s := r.Stats()[0]; s.Runs != 1 || s.LastError != nil {
 			t.Errorf("after the outage the stats are %+v", s)
 		}
