@@ -93,7 +93,12 @@ var rules = map[reflect.Type]string{
 	reflect.TypeFor[slog.Level]():                "must be debug, info, warn or error",
 }
 
-// environment is the process's environment over the file's.
+// ours begins the names of our variables.
+const ours = "USERMGMT_"
+
+// environment is our variables in the process's environment over the file's. It
+// has no others: a field that is a list of structs would be filled from names
+// such as 0_NAME.
 func environment(file string) (map[string]string, error) {
 	vars, err := godotenv.Read(file)
 	_, nameless := vars[""] // a last line without "=": every field without a variable would take it
@@ -104,7 +109,7 @@ func environment(file string) (map[string]string, error) {
 		return nil, fmt.Errorf("usermgmt: %s cannot be read: each line must be NAME=value", file)
 	}
 	maps.Copy(vars, env.ToMap(os.Environ()))
-	maps.DeleteFunc(vars, func(_, value string) bool { return value == "" })
+	maps.DeleteFunc(vars, func(name, value string) bool { return !strings.HasPrefix(name, ours) || value == "" })
 	return vars, nil
 }
 
@@ -132,7 +137,7 @@ func (s settings) apply(cfg *Config) error {
 func warnUnknown(logger *slog.Logger, vars map[string]string) {
 	known := Variables()
 	for _, name := range slices.Sorted(maps.Keys(vars)) {
-		if strings.HasPrefix(name, "USERMGMT_") && !slices.Contains(known, name) {
+		if !slices.Contains(known, name) {
 			logger.Warn("a variable is set that this version does not know", "name", name)
 		}
 	}
