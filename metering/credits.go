@@ -50,12 +50,12 @@ func (s *Service) GrantCredits(ctx context.Context, actor store.Actor, userID st
 	}
 	in.ExpiresAt = in.ExpiresAt.UTC().Truncate(time.Microsecond)
 	err = s.cfg.Door.Do(ctx, actor, func(ctx context.Context, q store.Queries, c *store.Change) error {
-		if !in.ExpiresAt.IsZero() && !in.ExpiresAt.After(c.At) {
-			return store.Invalid("expires_at", "future", "must be in the future")
-		}
 		entry, replayed, err = s.grantOnce(ctx, q, actor, userID, in, c.At)
 		if err != nil || replayed {
 			return err
+		}
+		if !in.ExpiresAt.IsZero() && !in.ExpiresAt.After(c.At) { // a repeat may come later than that
+			return store.Invalid("expires_at", "future", "must be in the future")
 		}
 		describeUser(c, "user.credits", userID, in.Reason)
 		c.Affects = nil // no verdict holds a balance

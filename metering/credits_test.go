@@ -181,6 +181,25 @@ func TestCase_Q7_AGrantHappensOnce(t *testing.T) {
 	}
 }
 
+// Who asks again may do so when what was granted has ended already.
+func TestCase_Q7_ARepeatedGrantIsAnsweredAfterItsEnd(t *testing.T) {
+	t.Parallel()
+	b := open(t).withUser(t)
+	for name, in := range map[string]metering.NewGrant{
+		"an order":  {Key: "order 1"},
+		"a request": {Idempotency: once(metering.Charge{}, "I", "body").Idempotency},
+	} {
+		b.now = noon
+		in.Amount, in.ExpiresAt = 5, noon.Add(time.Second)
+		granted := b.grant(t, in)
+		b.now = noon.Add(time.Second)
+		if again := b.grant(t, in); again.ID != granted.ID {
+			t.Errorf("%s: asked again: %+v", name, again)
+		}
+	}
+	b.wantBalance(t, 0, 0)
+}
+
 func TestGrantCreditsChecksItsInput(t *testing.T) {
 	t.Parallel()
 	b := open(t).withUser(t)
