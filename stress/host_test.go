@@ -93,6 +93,7 @@ func runHost() error {
 func routes(mgr *usermgmt.Manager, feed *feedSwitch) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/auth/", mgr.UserRouter("/auth"))
+	mux.Handle("/service/", mgr.ServiceRouter("/service"))
 	mux.Handle("/health", mgr.HealthHandler())
 	mux.Handle("/health/", mgr.HealthHandler())
 	mux.Handle("/openapi.json", mgr.OpenAPIHandler())
@@ -100,6 +101,7 @@ func routes(mgr *usermgmt.Manager, feed *feedSwitch) http.Handler {
 	mux.Handle("GET /v1/ping", mgr.Protect()(http.HandlerFunc(pong)))
 	mux.Handle("GET /v1/scoped", mgr.Protect(usermgmt.Scope("chat"))(http.HandlerFunc(pong)))
 	mux.Handle("POST /control/feed", feed)
+	mux.Handle("POST /control/credits/{deed}", credits{mgr})
 	mux.Handle("POST /control/{deed}", control{mgr})
 	return mgr.Wrap(mux)
 }

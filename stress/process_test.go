@@ -169,29 +169,43 @@ func (a answer) number(member string) int64 {
 	return int64(n)
 }
 
-// request sends a body as JSON, or none when it is nil. A credential that begins
-// with "um_" goes into X-API-Key.
+// request is what a process is asked. A body is sent as JSON, or none when it is
+// nil; a credential that begins with "um_" goes into X-API-Key, and a key into
+// Idempotency-Key.
+type request struct {
+	method, path, credential, key string
+	body                          any
+}
+
+// request sends one without a key.
 func (p *process) request(ctx context.Context, method, path, credential string, body any) (answer, error) {
+	return p.send(ctx, request{method: method, path: path, credential: credential, body: body})
+}
+
+func (p *process) send(ctx context.Context, what request) (answer, error) {
 	var payload io.Reader
-	if body != nil {
-		b, err := json.Marshal(body)
+	if what.body != nil {
+		b, err := json.Marshal(what.body)
 		if err != nil {
 			return answer{}, err
 		}
 		payload = bytes.NewReader(b)
 	}
-	r, err := http.NewRequestWithContext(ctx, method, p.url+path, payload)
+	r, err := http.NewRequestWithContext(ctx, what.method, p.url+what.path, payload)
 	if err != nil {
 		return answer{}, err
 	}
-	if body != nil {
+	if what.body != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
 	switch {
-	case strings.HasPrefix(credential, "um_"):
-		r.Header.Set("X-API-Key", credential)
-	case credential != "":
-		r.Header.Set("Authorization", "Bearer "+credential)
+	case strings.HasPrefix(what.credential, "um_"):
+		r.Header.Set("X-API-Key", what.credential)
+	case what.credential != "":
+		r.Header.Set("Authorization", "Bearer "+what.credential)
+	}
+	if what.key != "" {
+		r.Header.Set("Idempotency-Key", what.key)
 	}
 	res, err := p.client.Do(r)
 	if err != nil {
