@@ -68,7 +68,8 @@ type Config struct {
 	// host. USERMGMT_REGISTRATION is open or closed.
 	CloseRegistration bool
 
-	// DisablePasswordLogin refuses sign-in by name and password.
+	// DisablePasswordLogin refuses sign-in of users by name and password; admins
+	// keep theirs.
 	// USERMGMT_PASSWORD_LOGIN is true or false.
 	DisablePasswordLogin bool
 

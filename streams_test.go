@@ -241,10 +241,10 @@ func TestAStreamKeepsItsHold(t *testing.T) {
 		return u.Counters[0]
 	}
 	meterer := extensions{mgr.Metering(), make(chan struct{}, 100)}
-	meter := middleware.Meter(middleware.MeterConfig{Meterer: meterer, TTL: time.Second})
+	meter := middleware.Meter(middleware.MeterConfig{Meterer: meterer, TTL: 3 * time.Second})
 	host := httptest.NewServer(usermgmttest.As(caller)(meter(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		began := time.Now()
-		for time.Since(began) <= time.Second {
+		for time.Since(began) <= 3*time.Second {
 			select {
 			case <-meterer.done:
 			case <-time.After(10 * time.Second):

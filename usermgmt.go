@@ -134,7 +134,7 @@ func (m *Manager) Close() error {
 		select {
 		case m.closeErr = <-done:
 		case <-deadline.C:
-			m.closeErr = errors.New("usermgmt: Close gave up waiting; what was acknowledged is stored")
+			m.closeErr = errors.New("usermgmt: Close gave up waiting; what was only enqueued may not be stored")
 		}
 	})
 	return m.closeErr

@@ -54,7 +54,9 @@ type VerifierConfig struct {
 	TTL time.Duration
 	// NegativeTTL is how long a refusal is remembered; zero means 1 s.
 	NegativeTTL time.Duration
-	// Size is how many good verdicts are remembered; zero means 100,000.
+	// Size is how many good verdicts are remembered for certain; zero means
+	// 100,000. The table in front, which has two to four times as many places,
+	// holds others until they are overwritten.
 	Size int
 	// Rate is the configured rate of principals, which no key's own exceeds
 	// where the plan sets none; zero means that there is none.

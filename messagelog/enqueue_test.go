@@ -467,3 +467,23 @@ func TestEnqueueAllocatesAtMostOnce(t *testing.T) {
 		t.Errorf("%v allocations", allocs)
 	}
 }
+
+// A log that is never idle finds out too what a killed process left.
+func TestCase_AU_08_ABusyLogReportsWhatAKillLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &faulty{}
+		left := store.MessageWindow{ID: "killed", Rows: 123, Until: time.Now().Add(10 * time.Second)}
+		if err := s.MessageWindowPut(t.Context(), left); err != nil {
+			t.Fatal(err)
+		}
+		log := messagelog.New(messagelog.Config{Store: s})
+		for i := range 60 {
+			enqueue(t, log, i, i+1)
+			<-time.After(time.Second)
+		}
+		if lost := log.Stats().Lost; lost != 123 {
+			t.Errorf("after a minute %d are reported as lost, want 123", lost)
+		}
+		mustClose(t, log)
+	})
+}

@@ -17,8 +17,8 @@ const (
 	transactionRows  = 5000
 	transactionBytes = 8 << 20
 
-	flushTimeout  = 10 * time.Second        // of one transaction
-	closePatience = 2500 * time.Millisecond // with a store that takes nothing: once to see that, once more
+	flushTimeout  = 10 * time.Second // of one transaction
+	closePatience = 5 * time.Second  // with a store that takes nothing
 
 	firstPause = 50 * time.Millisecond // before a failed transaction is tried again
 	longPause  = 5 * time.Second
@@ -69,17 +69,22 @@ func (f *flusher) shut() error {
 // waitPatiently waits for the end, and brings it about when nothing was stored
 // for too long.
 func (f *flusher) waitPatiently() {
-	for before := int64(-1); ; {
+	patience := time.NewTimer(closePatience)
+	defer patience.Stop()
+	look := time.NewTicker(closePatience / 50)
+	defer look.Stop()
+	for before := f.stored.Load(); ; {
 		select {
 		case <-f.ended:
 			return
-		case <-time.After(closePatience):
-		}
-		now := f.stored.Load()
-		if now == before {
+		case <-patience.C:
 			f.end()
+		case <-look.C:
+			if now := f.stored.Load(); now != before {
+				before = now
+				patience.Reset(closePatience)
+			}
 		}
-		before = now
 	}
 }
 
@@ -88,6 +93,7 @@ func (f *flusher) run() {
 	f.window.lookForLost()
 	for last := false; !last; {
 		last = f.await()
+		f.window.lookAgain()
 		f.window.keep()
 		items := f.log.queue.take(f.spare)
 		f.flush(items)

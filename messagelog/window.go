@@ -81,11 +81,15 @@ func (w *window) tick() <-chan time.Time {
 	return time.After(windowUpkeep)
 }
 
-// tidy closes the window of a queue that was empty for a while.
-func (w *window) tidy() {
+// lookAgain looks for what others left when it is time.
+func (w *window) lookAgain() {
 	if !w.nextLook.IsZero() && !w.f.log.cfg.Clock().Before(w.nextLook) {
 		w.look()
 	}
+}
+
+// tidy closes the window of a queue that was empty for a while.
+func (w *window) tidy() {
 	if !w.renewed.IsZero() && w.f.log.queue.narrow() {
 		w.shut()
 	}
@@ -112,6 +116,7 @@ func (w *window) look() {
 	left, err := w.f.log.cfg.Store.MessageWindowTake(ctx, w.f.log.cfg.Clock())
 	if err != nil && !errors.Is(err, store.ErrUnsupported) {
 		w.f.log.cfg.Logger.WarnContext(ctx, "what a killed process may have lost of the message log is not known", "error", err)
+		w.nextLook = w.f.log.cfg.Clock().Add(windowLease)
 		return
 	}
 	w.nextLook = time.Time{}

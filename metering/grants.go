@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/usermgmt/usermgmt/authn"
@@ -34,7 +35,7 @@ func (s *Service) planGrant(userID string, zone store.Zone, plan store.Plan, now
 		Mode:           plan.CreditGrant.Mode,
 		Source:         "plan:" + plan.ID,
 		Priority:       PlanPriority,
-		IdempotencyKey: "plan:" + plan.ID + ":" + start.Format(time.DateOnly),
+		IdempotencyKey: "plan:" + plan.ID + ":" + string(plan.CreditGrant.Window) + ":" + start.Format(time.DateOnly),
 		Now:            now,
 	}
 }
@@ -50,11 +51,13 @@ func (s *Service) grantPresent(ctx context.Context, p authn.Principal, plan stor
 		return nil
 	}
 	_, _, err := s.cfg.Store.CreditGrant(ctx, g)
-	if err != nil && !errors.Is(err, store.ErrConflict) { // a balance that is full takes nothing
-		return err
+	if errors.Is(err, store.ErrConflict) { // a balance that is full takes nothing, until some of it is spent
+		return nil
 	}
-	s.granted.Add(p.Subject, g.IdempotencyKey)
-	return nil
+	if err == nil {
+		s.granted.Add(p.Subject, g.IdempotencyKey)
+	}
+	return err
 }
 
 // grantIn does the same inside a transaction.
@@ -125,22 +128,29 @@ func (s *Service) grantAll(ctx context.Context, plan store.Plan) (granted int, e
 	return granted, nil
 }
 
-// grantChunk gives a grant to several users in one transaction.
+// grantChunk gives a grant to several users in one transaction. Each is looked
+// at again inside it: one who has left the plan since gets nothing of it.
 func (s *Service) grantChunk(ctx context.Context, plan store.Plan, users []store.User) (granted int, err error) {
 	now := s.now()
-	var due []store.Grant
-	for _, u := range users {
-		g := s.planGrant(u.ID, u.Zone, plan, now)
-		if key, ok := s.granted.Peek(u.ID); !ok || key != g.IdempotencyKey {
-			due = append(due, g)
-		}
-	}
-	if len(due) == 0 {
+	users = slices.DeleteFunc(slices.Clone(users), func(u store.User) bool {
+		key, ok := s.granted.Peek(u.ID)
+		return ok && key == s.planGrant(u.ID, u.Zone, plan, now).IdempotencyKey
+	})
+	if len(users) == 0 {
 		return 0, nil
 	}
+	var given []store.Grant
 	err = s.cfg.Store.InTx(ctx, func(ctx context.Context, q store.Queries) error {
-		granted = 0
-		for _, g := range due {
+		granted, given = 0, nil
+		for _, listed := range users {
+			u, err := q.UserGet(ctx, listed.ID)
+			if errors.Is(err, store.ErrNotFound) || err == nil && u.Plan != plan.ID {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			g := s.planGrant(u.ID, u.Zone, plan, now)
 			_, replayed, err := q.CreditGrant(ctx, g)
 			if err != nil {
 				return err
@@ -148,13 +158,14 @@ func (s *Service) grantChunk(ctx context.Context, plan store.Plan, users []store
 			if !replayed {
 				granted++
 			}
+			given = append(given, g)
 		}
 		return nil
 	})
 	if err != nil {
 		return 0, err
 	}
-	for _, g := range due {
+	for _, g := range given {
 		s.granted.Add(g.UserID, g.IdempotencyKey)
 	}
 	return granted, nil

@@ -1,6 +1,7 @@
 package metering_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -157,4 +158,64 @@ func TestGrantsStopWhenTheDatabaseIsAway(t *testing.T) {
 	if _, err := b.ExpireCredits(t.Context()); !errors.Is(err, store.ErrClosed) {
 		t.Errorf("ExpireCredits = %v, want ErrClosed", err)
 	}
+}
+
+// The key of a grant names its window: a day and a month may begin on one date.
+func TestAPlanThatTurnsFromDaysToMonthsGrantsTheMonth(t *testing.T) {
+	t.Parallel()
+	b := open(t).withUser(t)
+	b.now = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	b.setGrant(t, &store.CreditGrant{Amount: 10, Window: store.Day, Mode: store.GrantAdd})
+	b.mustGrantDue(t, 1)
+	b.now = b.now.AddDate(0, 0, 14)
+	b.setGrant(t, &store.CreditGrant{Amount: 3000, Window: store.Month, Mode: store.GrantAdd})
+	b.mustGrantDue(t, 1)
+	b.wantBalance(t, 3010, 0)
+}
+
+// changesAfterListing is a store in which something happens once, after the
+// users of a plan were listed.
+type changesAfterListing struct {
+	store.Store
+	then func()
+}
+
+func (s *changesAfterListing) PlanUsers(ctx context.Context, id string, p store.Page) (store.List[store.User], error) {
+	users, err := s.Store.PlanUsers(ctx, id, p)
+	if then := s.then; then != nil {
+		s.then = nil
+		then()
+	}
+	return users, err
+}
+
+func TestWhoLeavesAPlanMeanwhileGetsNothingOfIt(t *testing.T) {
+	t.Parallel()
+	b := open(t).withUser(t)
+	b.setGrant(t, &store.CreditGrant{Amount: 10, Window: store.Day, Mode: store.GrantAdd})
+	pro := store.Plan{ID: "pro", CreditGrant: &store.CreditGrant{Amount: 40, Window: store.Day, Mode: store.GrantAdd}}
+	if _, err := b.CreatePlan(t.Context(), staff, pro); err != nil {
+		t.Fatal(err)
+	}
+	b.store.Store = &changesAfterListing{b.store.Store, func() {
+		if _, err := b.SetPlan(t.Context(), staff, ann.Subject, "pro", "", ""); err != nil {
+			t.Error(err)
+		}
+	}}
+	if _, err := b.GrantDue(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.wantBalance(t, 40, 0)
+}
+
+func TestABalanceThatWasFullIsGrantedWhenThereIsRoom(t *testing.T) {
+	t.Parallel()
+	b := open(t).withUser(t)
+	b.grant(t, metering.NewGrant{Amount: store.MaxAmount})
+	b.setGrant(t, &store.CreditGrant{Amount: 10, Window: store.Month, Mode: store.GrantAdd})
+	if _, err := b.consume(t, ann, credits(1000)); err != nil {
+		t.Fatal(err)
+	}
+	b.mustGrantDue(t, 1)
+	b.wantBalance(t, store.MaxAmount-1000+10, 0)
 }

@@ -133,7 +133,7 @@ func TestSetPlanGivesTheNewPlansGrantAtOnce(t *testing.T) {
 		}
 	}
 	b.wantBalance(t, 40, 0) // once in a month
-	if e := b.ledger(t)[0]; e.Source != "plan:pro" || e.IdempotencyKey != "plan:pro:2026-01-01" || e.Priority != metering.PlanPriority {
+	if e := b.ledger(t)[0]; e.Source != "plan:pro" || e.IdempotencyKey != "plan:pro:month:2026-01-01" || e.Priority != metering.PlanPriority {
 		t.Errorf("the grant is %+v", e)
 	}
 }

@@ -29,7 +29,7 @@ func raced(t *testing.T, s said) (r reportJSON) {
 
 func TestCase_Q1_DoctorQuotaFindsMeteringExact(t *testing.T) {
 	t.Parallel()
-	s := execute(t, nil, "doctor", "quota", "-json", "-lease=2s")
+	s := execute(t, nil, "doctor", "quota", "-json", "-lease=3s", "-callers=8")
 	r := raced(t, s)
 	if s.code != exitOK || !r.Exact || r.Processes != 2 || r.Killed != 0 {
 		t.Fatalf("exit %d: %s %s", s.code, s.out, s.err)
@@ -49,7 +49,7 @@ func TestCase_Q1_DoctorQuotaFindsMeteringExact(t *testing.T) {
 
 func TestCase_RL_12_DoctorQuotaWithKills(t *testing.T) {
 	t.Parallel()
-	s := execute(t, nil, "doctor", "quota", "-json", "-kill", "-processes=3", "-lease=2s", "-limit=700", "-credits=900")
+	s := execute(t, nil, "doctor", "quota", "-json", "-kill", "-processes=3", "-lease=3s", "-callers=8", "-limit=700", "-credits=900")
 	r := raced(t, s)
 	if s.code != exitOK || !r.Exact || r.Killed != 2 || r.Limit.Used != 700 || r.Credits.Used != 900 {
 		t.Fatalf("exit %d: %s %s", s.code, s.out, s.err)
@@ -68,7 +68,7 @@ func TestCase_QT_03_DoctorQuotaFindsWhatIsBroken(t *testing.T) {
 	} {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
-			s := execute(t, []string{faultVariable + "=" + fault}, "doctor", "quota", "-json", "-lease=2s")
+			s := execute(t, []string{faultVariable + "=" + fault}, "doctor", "quota", "-json", "-lease=3s", "-callers=8")
 			if r := raced(t, s); s.code != exitWrong || r.Exact || !wrong(r) {
 				t.Errorf("exit %d: %s", s.code, s.out)
 			}
@@ -96,7 +96,7 @@ func TestDoctorQuotaLeavesTheStoreAsItWas(t *testing.T) {
 		{nil, []string{"-database=sqlite:" + path, "-kill"}},
 		{[]string{"USERMGMT_DATABASE_URL=sqlite:" + path}, []string{"-seconds=1", "-requests=1000000", "-processes=1", "-callers=2"}},
 	} {
-		s := execute(t, how.env, append([]string{"doctor", "quota", "-lease=2s"}, how.args...)...)
+		s := execute(t, how.env, append([]string{"doctor", "quota", "-lease=3s", "-callers=8"}, how.args...)...)
 		if s.code != exitOK || !strings.Contains(s.out, "exact: nothing over, nothing under") {
 			t.Errorf("%v: exit %d: %s %s", how, s.code, s.out, s.err)
 		}
