@@ -80,7 +80,7 @@ func (s *Service) Extend(ctx context.Context, id string, ttl time.Duration) (sto
 // credits to the grants they came from. The id may also be that of credits that
 // were consumed, or of a spend in the ledger. The first refund stands; a later
 // one gets its answer. A reservation that was not settled is ErrConflict, an
-// unknown one ErrNotFound, as is one that ended more than a day ago. ErrUnavailable
+// unknown one ErrNotFound, as may be one that was made more than a day ago. ErrUnavailable
 // leaves open whether it was refunded; asking again is harmless.
 func (s *Service) Refund(ctx context.Context, id, reason string) (store.Reservation, error) {
 	if err := change.OutsideHook(ctx); err != nil {

@@ -11,7 +11,8 @@ import (
 
 // Count counts units after the fact, whatever the limits say; later decisions
 // see them. 0 counts nothing. It is durable when Count returns. Credits are
-// taken down to zero, and the rest is the shortfall in the ledger.
+// taken down to zero, and the rest is the shortfall in the ledger; of credits,
+// ErrUnavailable means that it is still tried, so that asking again counts twice.
 func (s *Service) Count(ctx context.Context, p authn.Principal, meter string, amount int64) error {
 	if err := change.OutsideHook(ctx); err != nil {
 		return err

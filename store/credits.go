@@ -31,7 +31,7 @@ type LedgerEntry struct {
 	ID             string
 	UserID         string
 	Kind           LedgerKind
-	Amount         int64 // micro-units: above 0 for grants and refunds, at most 0 otherwise
+	Amount         int64 // micro-units: at least 0 for grants and refunds, at most 0 otherwise
 	BalanceAfter   int64
 	Shortfall      int64     // of a spend: what the balance did not cover
 	Source         string    // of a grant: where it comes from, such as "plan:free" or "admin"

@@ -124,27 +124,11 @@ func killAgain(t *testing.T, host settings, slots []*slot, file database) *figur
 		}
 		for _, s := range victims {
 			began := time.Now()
-			s.set(restart(t, host))
+			s.set(start(t, host))
 			starts.add(time.Since(began))
 		}
 	}
 	return starts
-}
-
-// restart starts a host beside another that is under load, which may keep it
-// waiting for longer than it waits.
-func restart(t *testing.T, host settings) *process {
-	t.Helper()
-	for try := 1; ; try++ {
-		p, err := launch(t, host)
-		if err == nil {
-			return p
-		}
-		if try == 3 {
-			t.Fatalf("the host did not start: %v\n%s", err, p.log.tail())
-		}
-		t.Logf("the host did not start, try %d: %v\n%s", try, err, p.log.tail())
-	}
 }
 
 // remember holds what each client was told against what is so.

@@ -92,7 +92,8 @@ func Race(ctx context.Context, s Settings, url string, open Opener, command Comm
 	if err := j.watchTheRace(ctx, url, command); err != nil {
 		return Report{}, err
 	}
-	return j.report, j.closeTheBooks(ctx)
+	err = j.closeTheBooks(ctx) // before the return, whose operands have no fixed order
+	return j.report, err
 }
 
 // erase removes all that a race left.
