@@ -15,10 +15,11 @@ import (
 
 const minKeyBytes = 32
 
-// key is one audit key: what signs, and its name in the rows.
+// key is what an audit key makes: its name in the rows, and a secret for each
+// thing that is signed, so that none can stand for another.
 type key struct {
-	id     string
-	secret []byte
+	id                   string
+	event, chain, anchor []byte
 }
 
 // keyring holds the audit keys, newest first.
@@ -35,19 +36,26 @@ func newKeyring(secrets [][]byte) (keyring, error) {
 		if len(secret) < minKeyBytes {
 			return nil, fmt.Errorf("audit: audit key %d has %d bytes, needs at least %d", i+1, len(secret), minKeyBytes)
 		}
-		material, err := hkdf.Key(sha256.New, secret, nil, "usermgmt audit event v1", sha256.Size)
+		k, err := deriveKey(secret)
 		if err != nil {
 			return nil, fmt.Errorf("audit: derive key: %w", err)
 		}
-		name := hmac.New(sha256.New, material)
-		name.Write([]byte("key id")) // says nothing about the key
-		id := hex.EncodeToString(name.Sum(nil)[:8])
-		if _, twice := ring.byID(id); twice {
+		if _, twice := ring.byID(k.id); twice {
 			return nil, fmt.Errorf("audit: audit key %d is given twice", i+1)
 		}
-		ring = append(ring, key{id: id, secret: material})
+		ring = append(ring, k)
 	}
 	return ring, nil
+}
+
+func deriveKey(secret []byte) (k key, err error) {
+	for label, into := range map[string]*[]byte{"event": &k.event, "chain": &k.chain, "anchor": &k.anchor} {
+		if *into, err = hkdf.Key(sha256.New, secret, nil, "usermgmt audit "+label+" v1", sha256.Size); err != nil {
+			return k, err
+		}
+	}
+	k.id = hex.EncodeToString(mac(k.event, []byte("key id"))[:8]) // says nothing about the key
+	return k, nil
 }
 
 func (r keyring) byID(id string) (key, bool) {
@@ -62,19 +70,28 @@ func (r keyring) byID(id string) (key, bool) {
 // sign puts the newest key's name and MAC on an event.
 func (r keyring) sign(e *store.AuditEvent) {
 	e.KeyID = r[0].id
-	e.MAC = r[0].sum(*e)
+	e.MAC = r[0].sumEvent(*e)
 }
 
-// signed reports whether the event's MAC is that of its content, under the key
-// that it names.
-func (r keyring) signed(e store.AuditEvent) bool {
-	k, ok := r.byID(e.KeyID)
-	return ok && hmac.Equal(e.MAC, k.sum(e))
+// link is a store.AuditLink: it chains an event under the key that the event
+// names.
+func (r keyring) link(head store.AuditHead, e store.AuditEvent) ([]byte, error) {
+	k, known := r.byID(e.KeyID)
+	if !known {
+		return nil, fmt.Errorf("audit: event %s needs the audit key %s", e.ID, e.KeyID)
+	}
+	return k.sumLink(head, e), nil
 }
 
-// sum is the MAC over everything that an event says but its place in the trail,
-// which the store gives it.
-func (k key) sum(e store.AuditEvent) []byte {
+// signAnchor puts the newest key's name and MAC on an anchor.
+func (r keyring) signAnchor(a *store.AuditAnchor) {
+	a.KeyID = r[0].id
+	a.MAC = r[0].sumAnchor(*a)
+}
+
+// sumEvent is the MAC over everything that an event says but its place in the
+// trail, which the store gives it.
+func (k key) sumEvent(e store.AuditEvent) []byte {
 	var f frames
 	f.text(e.ID)
 	f.number(e.At.UnixMicro())
@@ -89,9 +106,41 @@ func (k key) sum(e store.AuditEvent) []byte {
 	f.number(e.Count)
 	f.text(string(e.DetailHash))
 	f.text(e.KeyID)
-	mac := hmac.New(sha256.New, k.secret)
-	mac.Write(f)
-	return mac.Sum(nil)
+	return mac(k.event, f)
+}
+
+// made reports whether an event is as it was made under the key: its MAC fits its
+// content and, unless it was erased, its detail.
+func (k key) made(e store.AuditEvent) bool {
+	return hmac.Equal(e.MAC, k.sumEvent(e)) && (e.Detail == nil || detailFits(*e.Detail, e.DetailHash))
+}
+
+// sumLink is the chain value of an event: over that of the event before it, its
+// place, and its own MAC.
+func (k key) sumLink(head store.AuditHead, e store.AuditEvent) []byte {
+	var f frames
+	f.text(string(head.Chain))
+	f.number(e.Seq)
+	f.text(string(e.MAC))
+	f.text(e.KeyID)
+	return mac(k.chain, f)
+}
+
+// sumAnchor is the MAC over everything that an anchor says.
+func (k key) sumAnchor(a store.AuditAnchor) []byte {
+	var f frames
+	f.text(string(a.Kind))
+	f.number(a.Seq)
+	f.text(string(a.Chain))
+	f.number(a.At.UnixMicro())
+	f.text(a.KeyID)
+	return mac(k.anchor, f)
+}
+
+func mac(secret, message []byte) []byte {
+	sum := hmac.New(sha256.New, secret)
+	sum.Write(message)
+	return sum.Sum(nil)
 }
 
 // hashDetail is what an event keeps of its detail. The salt is erased with the

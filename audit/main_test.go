@@ -26,7 +26,7 @@ type memory struct {
 	gate    chan struct{} // ... and goes on when it can receive
 }
 
-func (m *memory) AuditInsert(_ context.Context, events []store.AuditEvent) error {
+func (m *memory) AuditInsert(_ context.Context, events []store.AuditEvent, _ store.AuditLink) error {
 	if m.entered != nil {
 		m.entered <- struct{}{}
 		<-m.gate

@@ -199,7 +199,7 @@ func (r *recorder) write() error {
 func (r *recorder) insert(batch []store.AuditEvent) error {
 	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
 	defer cancel()
-	err := r.trail.store.AuditInsert(ctx, batch)
+	err := r.trail.store.AuditInsert(ctx, batch, r.trail.keys.link)
 	if errors.Is(err, store.ErrConflict) {
 		return nil // ids are never made twice: a commit of ours lost its answer
 	}

@@ -57,7 +57,7 @@ func (t *Trail) Append(ctx context.Context, q store.Queries, c store.Change) err
 	if err != nil {
 		return err
 	}
-	return q.AuditInsert(ctx, []store.AuditEvent{event})
+	return q.AuditInsert(ctx, []store.AuditEvent{event}, t.keys.link)
 }
 
 // Record notes what happened outside any transaction: a failed sign-in or a
@@ -85,7 +85,8 @@ func (t *Trail) List(ctx context.Context, f store.AuditFilter, p store.Page) (st
 // and, unless it was erased, its detail. It says nothing about events that are
 // missing.
 func (t *Trail) Check(e store.AuditEvent) bool {
-	return t.keys.signed(e) && (e.Detail == nil || detailFits(*e.Detail, e.DetailHash))
+	k, known := t.keys.byID(e.KeyID)
+	return known && k.made(e)
 }
 
 // Close writes what is still queued, waits for that and ends the goroutine.

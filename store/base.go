@@ -337,13 +337,48 @@ func (Base) MessageWindowTake(context.Context, time.Time) ([]MessageWindow, erro
 }
 
 // AuditInsert answers ErrUnsupported.
-func (Base) AuditInsert(context.Context, []AuditEvent) error {
+func (Base) AuditInsert(context.Context, []AuditEvent, AuditLink) error {
 	return ErrUnsupported
+}
+
+// AuditSequence answers ErrUnsupported.
+func (Base) AuditSequence(context.Context, int, AuditLink) (int, error) {
+	return 0, ErrUnsupported
+}
+
+// AuditHead answers ErrUnsupported.
+func (Base) AuditHead(context.Context) (AuditHead, error) {
+	return AuditHead{}, ErrUnsupported
+}
+
+// AuditAfter answers ErrUnsupported.
+func (Base) AuditAfter(context.Context, int64, int) ([]AuditEvent, error) {
+	return nil, ErrUnsupported
 }
 
 // AuditList answers ErrUnsupported.
 func (Base) AuditList(context.Context, AuditFilter, Page) (List[AuditEvent], error) {
 	return List[AuditEvent]{}, ErrUnsupported
+}
+
+// AuditErase answers ErrUnsupported.
+func (Base) AuditErase(context.Context, string, int) (int, error) {
+	return 0, ErrUnsupported
+}
+
+// AuditPurge answers ErrUnsupported.
+func (Base) AuditPurge(context.Context, int64, int) (int, error) {
+	return 0, ErrUnsupported
+}
+
+// AuditAnchorPut answers ErrUnsupported.
+func (Base) AuditAnchorPut(context.Context, AuditAnchor) error {
+	return ErrUnsupported
+}
+
+// AuditAnchors answers ErrUnsupported.
+func (Base) AuditAnchors(context.Context, AuditAnchorKind, int64, int) ([]AuditAnchor, error) {
+	return nil, ErrUnsupported
 }
 
 // FeedAppend answers ErrUnsupported.

@@ -29,7 +29,8 @@ func (tr trail) Append(ctx context.Context, q store.Queries, c store.Change) err
 	if tr.fail != nil {
 		return tr.fail
 	}
-	return q.AuditInsert(ctx, []store.AuditEvent{{ID: "aud_" + c.Target.ID, At: c.At, ActorKind: c.Actor.Kind, Action: c.Action, Target: c.Target, Result: c.Result, Count: 1}})
+	return q.AuditInsert(ctx, []store.AuditEvent{{ID: "aud_" + c.Target.ID, At: c.At, ActorKind: c.Actor.Kind, Action: c.Action, Target: c.Target, Result: c.Result, Count: 1}},
+		func(store.AuditHead, store.AuditEvent) ([]byte, error) { return nil, nil })
 }
 
 type bundle struct {

@@ -139,8 +139,17 @@ func calls(s store.Store, u store.User, v store.Session, k store.APIKeyHash, tok
 			return drop(s.MessagePurge(c, store.MessagePurge{Before: moment(9), Limit: 9}))
 		}},
 		{"MessageList", func(c context.Context) error { return drop(s.MessageList(c, store.MessageFilter{}, store.Page{})) }},
-		{"AuditInsert", func(c context.Context) error { return s.AuditInsert(c, []store.AuditEvent{newEvent()}) }},
+		{"AuditInsert", func(c context.Context) error { return s.AuditInsert(c, []store.AuditEvent{newEvent()}, plainLink) }},
+		{"AuditSequence", func(c context.Context) error { return drop(s.AuditSequence(c, 9, plainLink)) }},
+		{"AuditHead", func(c context.Context) error { return drop(s.AuditHead(c)) }},
+		{"AuditAfter", func(c context.Context) error { return drop(s.AuditAfter(c, 0, 9)) }},
 		{"AuditList", func(c context.Context) error { return drop(s.AuditList(c, store.AuditFilter{}, store.Page{})) }},
+		{"AuditErase", func(c context.Context) error { return drop(s.AuditErase(c, u.ID, 9)) }},
+		{"AuditPurge", func(c context.Context) error { return drop(s.AuditPurge(c, 9, 9)) }},
+		{"AuditAnchorPut", func(c context.Context) error {
+			return s.AuditAnchorPut(c, store.AuditAnchor{Kind: store.AuditMark, Seq: 1})
+		}},
+		{"AuditAnchors", func(c context.Context) error { return drop(s.AuditAnchors(c, store.AuditMark, 9, 9)) }},
 		{"FeedAppend", func(c context.Context) error { return s.FeedAppend(c, "a", moment(0), []string{"k"}) }},
 		{"FeedAfter", func(c context.Context) error { return drop(s.FeedAfter(c, 0, 9)) }},
 		{"FeedBounds", func(c context.Context) error { _, _, err := s.FeedBounds(c); return err }},

@@ -13,6 +13,7 @@ import (
 type listing[T any] struct {
 	fields string // what to select
 	from   string // from where
+	table  string // the one that from begins with, when rows are found by oneOf
 	at, id string // the columns of an item's position
 	scan   func(scanner) (T, error)
 	pos    func(T) store.Position
@@ -22,6 +23,7 @@ type listing[T any] struct {
 type filter struct {
 	conditions []string
 	args       []any
+	either     []string // of which one must hold too
 }
 
 // where adds a condition; each %d stands for the number of the next argument.
@@ -41,11 +43,31 @@ func (f *filter) equal(column, value string) {
 	}
 }
 
+// oneOf restricts a list to rows for which one of some conditions holds, and no
+// row may satisfy two; %[1]d stands for the number of the value. It comes before
+// any other condition.
+func (f *filter) oneOf(value string, conditions ...string) {
+	f.args = append(f.args, value)
+	for _, c := range conditions {
+		f.either = append(f.either, fmt.Sprintf(c, len(f.args)))
+	}
+}
+
 func (f *filter) clause() string {
-	if len(f.conditions) == 0 {
+	if len(f.either) > 0 {
+		return clauseOf("("+strings.Join(f.either, " OR ")+")", f.conditions)
+	}
+	return clauseOf("", f.conditions)
+}
+
+func clauseOf(first string, others []string) string {
+	if first != "" {
+		others = append([]string{first}, others...)
+	}
+	if len(others) == 0 {
 		return ""
 	}
-	return " WHERE " + strings.Join(f.conditions, " AND ")
+	return " WHERE " + strings.Join(others, " AND ")
 }
 
 // page reads one page: the rows after a position, in the order of the keyset
@@ -83,9 +105,22 @@ func (l listing[T]) pageText(f filter, p store.Page) (string, []any) {
 		at = micros(p.After.At)
 	}
 	f.where("("+l.at+", "+l.id+") "+after+" (?%d, ?%d)", at, p.After.ID)
-	query := fmt.Sprintf("SELECT %s FROM %s%s ORDER BY %s %s, %s %s LIMIT ?%d",
-		l.fields, l.from, f.clause(), l.at, direction, l.id, direction, len(f.args)+1)
-	return query, append(f.args, p.Size()+1)
+	end := fmt.Sprintf(" ORDER BY %s %s, %s %s LIMIT ?%d", l.at, direction, l.id, direction, len(f.args)+1)
+	rows := l.from + f.clause()
+	if len(f.either) > 0 {
+		rows = l.merged(f, end)
+	}
+	return "SELECT " + l.fields + " FROM " + rows + end, append(f.args, p.Size()+1)
+}
+
+// merged reads a page by each condition of oneOf, along an index of its own, of
+// which the page is the first rows: an OR would have all of them sorted.
+func (l listing[T]) merged(f filter, end string) string {
+	var pages []string
+	for i, one := range f.either {
+		pages = append(pages, fmt.Sprintf("SELECT * FROM (SELECT e.* FROM %s e%s%s) AS page%d", l.table, clauseOf(one, f.conditions), end, i))
+	}
+	return "(" + strings.Join(pages, " UNION ALL ") + ")" + strings.TrimPrefix(l.from, l.table)
 }
 
 func (l listing[T]) countText(f filter) string {

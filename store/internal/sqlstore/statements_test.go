@@ -54,6 +54,7 @@ func TestListsNumberTheirPlaceholders(t *testing.T) {
 			q.MessageList(t.Context(), store.MessageFilter{UserID: pick(0, "u"), ConversationID: pick(1, "c"), Model: pick(2, "m")}, p)
 			q.MessageList(t.Context(), store.MessageFilter{UserID: pick(0, "u"), From: time.Now(), Until: time.Now()}, p)
 			q.AuditList(t.Context(), store.AuditFilter{ActorID: pick(0, "a"), TargetID: pick(1, "t"), Action: pick(2, "x")}, p)
+			q.AuditList(t.Context(), store.AuditFilter{About: pick(0, "u"), Result: store.Result(pick(1, "denied")), From: time.Now(), Until: time.Now()}, p)
 			q.SessionList(t.Context(), "u", time.Now(), p)
 			q.APIKeyList(t.Context(), "u", p)
 			q.PlanList(t.Context(), p)

@@ -324,8 +324,10 @@ CREATE INDEX idempotency_records_by_expiry ON idempotency_records (expires_at);
 
 -- Audit ----------------------------------------------------------------------
 
+-- Each event has the place after the one before it, without gaps; chain binds it
+-- to its place and to all before it.
 CREATE TABLE audit_events (
-    seq          INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    seq          INTEGER NOT NULL PRIMARY KEY,
     id           TEXT    NOT NULL UNIQUE,
     at           INTEGER NOT NULL,
     actor_kind   TEXT    NOT NULL,
@@ -340,12 +342,13 @@ CREATE TABLE audit_events (
     detail_hash  BLOB    NOT NULL,
     key_id       TEXT    NOT NULL,
     mac          BLOB    NOT NULL,
-    chain        BLOB    NOT NULL DEFAULT x''
+    chain        BLOB    NOT NULL
 ) STRICT;
 CREATE INDEX audit_events_by_time   ON audit_events (at, id);
 CREATE INDEX audit_events_by_actor  ON audit_events (actor_id, at, id);
 CREATE INDEX audit_events_by_target ON audit_events (target_id, at, id);
 CREATE INDEX audit_events_by_action ON audit_events (action, at, id);
+CREATE INDEX audit_events_by_result ON audit_events (result, at, id) WHERE result <> 'ok';
 
 -- The erasable part of an event.
 CREATE TABLE audit_details (
@@ -357,7 +360,7 @@ CREATE TABLE audit_details (
     changes    TEXT NOT NULL
 ) STRICT;
 
--- The end of the chain: one row.
+-- The end of the trail: one row, or none before the first event.
 CREATE TABLE audit_head (
     id    INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
     seq   INTEGER NOT NULL,
@@ -365,11 +368,13 @@ CREATE TABLE audit_head (
 ) STRICT;
 
 CREATE TABLE audit_anchors (
-    seq        INTEGER NOT NULL PRIMARY KEY,
+    kind       TEXT    NOT NULL,
+    seq        INTEGER NOT NULL,
     chain      BLOB    NOT NULL,
     created_at INTEGER NOT NULL,
     key_id     TEXT    NOT NULL,
-    mac        BLOB    NOT NULL
+    mac        BLOB    NOT NULL,
+    PRIMARY KEY (kind, seq)
 ) STRICT;
 
 -- Upkeep ---------------------------------------------------------------------
