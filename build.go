@@ -181,6 +181,9 @@ func (m *Manager) buildPeople(context.Context) error {
 	if m.users, err = account.New(people); err != nil {
 		return err
 	}
+	if m.staff, err = account.NewStaff(people); err != nil {
+		return err
+	}
 	m.admins, err = account.NewAdmins(people)
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/usermgmt/usermgmt/authz"
 	"github.com/usermgmt/usermgmt/middleware"
 	"github.com/usermgmt/usermgmt/ratelimit"
 	"github.com/usermgmt/usermgmt/store"
@@ -79,6 +80,20 @@ type Config struct {
 	// characters.
 	AdminUsername string `env:"USERMGMT_ADMIN_USERNAME"`
 	AdminPassword string `env:"USERMGMT_ADMIN_PASSWORD"`
+
+	// StaffCreditGrant and StaffCreditDay are how many credits, in micro-units,
+	// support staff grants at most: at once, and one member in a day (UTC). Nil
+	// means 10,000,000 and 50,000,000; 0 grants none.
+	StaffCreditGrant *int64 `env:"USERMGMT_STAFF_CREDIT_GRANT"`
+	StaffCreditDay   *int64 `env:"USERMGMT_STAFF_CREDIT_DAY"`
+
+	// HideMessagesFromStaff refuses support staff of every level what users
+	// wrote. USERMGMT_STAFF_READ_MESSAGES is true or false.
+	HideMessagesFromStaff bool
+
+	// StaffHiddenFields are members of users that support staff does not see, of
+	// email, display_name, metadata, time_zone and last_login_at.
+	StaffHiddenFields []string
 
 	// PasswordHash is "bcrypt" or "argon2id". Empty means bcrypt. A password of
 	// more than 72 bytes is hashed with argon2id whatever the setting.
@@ -250,6 +265,8 @@ func (c Config) withDefaults() Config {
 	c.BaseURL = strings.TrimSuffix(cmp.Or(c.BaseURL, "http://127.0.0.1:8080"), "/")
 	c.DatabaseURL = cmp.Or(c.DatabaseURL, "sqlite:usermgmt.db")
 	c.AdminUsername = cmp.Or(c.AdminUsername, "admin")
+	c.StaffCreditGrant = cmp.Or(c.StaffCreditGrant, new(int64(10_000_000)))
+	c.StaffCreditDay = cmp.Or(c.StaffCreditDay, new(int64(50_000_000)))
 	c.PasswordHash = cmp.Or(c.PasswordHash, "bcrypt")
 	c.BcryptCost = cmp.Or(c.BcryptCost, 12)
 	c.PasswordMinLength = cmp.Or(c.PasswordMinLength, 8)
@@ -285,6 +302,16 @@ func (c Config) withDefaults() Config {
 		c.Clock = time.Now
 	}
 	return c
+}
+
+// ceilings are what support staff may do at most.
+func (c Config) ceilings() authz.Ceilings {
+	return authz.Ceilings{
+		CreditGrant:  *c.StaffCreditGrant,
+		CreditDay:    *c.StaffCreditDay,
+		ReadMessages: !c.HideMessagesFromStaff,
+		HiddenFields: c.StaffHiddenFields,
+	}
 }
 
 // storeDriver finds the driver of DatabaseURL's scheme.

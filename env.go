@@ -24,10 +24,11 @@ import (
 
 // settings are what the environment says beside the fields of Config.
 type settings struct {
-	Registration  string     `env:"USERMGMT_REGISTRATION" envDefault:"open"`
-	PasswordLogin bool       `env:"USERMGMT_PASSWORD_LOGIN" envDefault:"true"`
-	LogLevel      slog.Level `env:"USERMGMT_LOG_LEVEL" envDefault:"info"`
-	LogFormat     string     `env:"USERMGMT_LOG_FORMAT" envDefault:"text"`
+	Registration      string     `env:"USERMGMT_REGISTRATION" envDefault:"open"`
+	PasswordLogin     bool       `env:"USERMGMT_PASSWORD_LOGIN" envDefault:"true"`
+	StaffReadMessages bool       `env:"USERMGMT_STAFF_READ_MESSAGES" envDefault:"true"`
+	LogLevel          slog.Level `env:"USERMGMT_LOG_LEVEL" envDefault:"info"`
+	LogFormat         string     `env:"USERMGMT_LOG_FORMAT" envDefault:"text"`
 }
 
 // FromEnv reads a Config from the environment and, for what is not set there,
@@ -119,6 +120,7 @@ func (s settings) apply(cfg *Config) error {
 	}
 	cfg.CloseRegistration = s.Registration == "closed"
 	cfg.DisablePasswordLogin = !s.PasswordLogin
+	cfg.HideMessagesFromStaff = !s.StaffReadMessages
 
 	options := &slog.HandlerOptions{Level: s.LogLevel}
 	switch s.LogFormat {

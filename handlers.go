@@ -16,7 +16,9 @@ func (m *Manager) buildAPI() {
 		Users:            m.users,
 		Sessions:         m.sessions,
 		Keys:             m.keys,
+		Staff:            m.staff,
 		Admins:           m.admins,
+		Ceilings:         m.cfg.ceilings(),
 		Services:         m.serviceKeys,
 		Metering:         m.metering,
 		Messages:         m.messages,
@@ -43,6 +45,10 @@ func (m *Manager) buildAPI() {
 // UserRouter serves the routes of users (register, login, me ...) under a
 // prefix such as "/auth". The request keeps its full path: no StripPrefix.
 func (m *Manager) UserRouter(prefix string) http.Handler { return m.api.UserRouter(prefix) }
+
+// StaffRouter serves the routes of support staff, which signs in and helps users,
+// under a prefix such as "/staff".
+func (m *Manager) StaffRouter(prefix string) http.Handler { return m.api.StaffRouter(prefix) }
 
 // AdminRouter serves the routes of admins under a prefix such as "/admin".
 func (m *Manager) AdminRouter(prefix string) http.Handler { return m.api.AdminRouter(prefix) }

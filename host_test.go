@@ -52,6 +52,7 @@ func serve(t *testing.T, mgr *usermgmt.Manager, chat http.HandlerFunc) *host {
 	mux := http.NewServeMux()
 	mux.Handle("/auth/", mgr.UserRouter("/auth"))
 	mux.Handle("/admin/", mgr.AdminRouter("/admin"))
+	mux.Handle("/staff/", mgr.StaffRouter("/staff"))
 	mux.Handle("/service/", mgr.ServiceRouter("/service"))
 	mux.Handle("/health", mgr.HealthHandler())
 	mux.Handle("/openapi.json", mgr.OpenAPIHandler())

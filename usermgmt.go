@@ -49,6 +49,7 @@ type Manager struct {
 	serviceKeys *authn.ServiceKeys
 
 	users    *account.Users
+	staff    *account.Staff
 	admins   *account.Admins
 	metering *metering.Service
 	messages *messagelog.Log
@@ -91,6 +92,9 @@ func New(ctx context.Context, cfg Config) (*Manager, error) {
 // Users are the accounts of people.
 func (m *Manager) Users() *account.Users { return m.users }
 
+// Staff are the accounts of those who help users.
+func (m *Manager) Staff() *account.Staff { return m.staff }
+
 // Admins are the accounts of those who run the service.
 func (m *Manager) Admins() *account.Admins { return m.admins }
 
@@ -105,7 +109,7 @@ func (m *Manager) EnsureFirstAdmin(ctx context.Context) (account.FirstAdmin, err
 // ServiceKeys are the credentials of services that ask over HTTP.
 func (m *Manager) ServiceKeys() *authn.ServiceKeys { return m.serviceKeys }
 
-// Sessions are the sign-ins of users and admins.
+// Sessions are the sign-ins of users, support staff and admins.
 func (m *Manager) Sessions() *authn.Sessions { return m.sessions }
 
 // Keys are the API keys of users.

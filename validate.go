@@ -80,8 +80,11 @@ func (c Config) validateAddresses(f *faults) {
 func (c Config) validatePeople(f *faults) {
 	_, err := account.ParseUsername(c.AdminUsername)
 	f.check(err == nil, "AdminUsername (USERMGMT_ADMIN_USERNAME)", "must be a user name: 3 to 32 of a-z 0-9 . _ -")
-	f.check(c.AdminPassword == "" || c.passwordPolicy().ForAdmins().Check(c.AdminPassword, c.AdminUsername, "") == nil,
+	f.check(c.AdminPassword == "" || c.passwordPolicy().ForOperators().Check(c.AdminPassword, c.AdminUsername, "") == nil,
 		"AdminPassword (USERMGMT_ADMIN_PASSWORD)", "must have at least 15 characters and not be one that is tried first")
+	if err := c.ceilings().Validate(); err != nil {
+		f.check(false, "StaffCreditGrant, StaffCreditDay (USERMGMT_STAFF_CREDIT_GRANT, USERMGMT_STAFF_CREDIT_DAY) or StaffHiddenFields", "are not valid: %v", err)
+	}
 	f.check(c.PasswordHash == "bcrypt" || c.PasswordHash == "argon2id",
 		"PasswordHash (USERMGMT_PASSWORD_HASH)", "must be bcrypt or argon2id")
 	least := 10

@@ -31,7 +31,7 @@ func NewAdmins(cfg Config) (*Admins, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	cfg.Policy = cfg.Policy.ForAdmins()
+	cfg.Policy = cfg.Policy.ForOperators()
 	a := &Admins{cfg: cfg}
 	a.prover = prover{
 		cfg: cfg, kind: authn.KindAdmin, usernames: store.IdentifierAdminUsername, mails: store.IdentifierAdminEmail,
@@ -103,18 +103,11 @@ func (a *Admins) EnsureFirst(ctx context.Context, username, password string) (Fi
 
 // newOwner makes an owner unless there is an admin by then.
 func (a *Admins) newOwner(ctx context.Context, username, password string) (first FirstAdmin, err error) {
-	username, err = ParseUsername(username)
+	login, err := a.prover.newLogin(ctx, username, "", password)
 	if err != nil {
 		return first, err
 	}
-	if err := a.cfg.Policy.Check(password, username, ""); err != nil {
-		return first, err
-	}
-	hash, err := a.cfg.Hasher.Hash(ctx, password)
-	if err != nil {
-		return first, err
-	}
-	admin := store.Admin{ID: ids.New(ids.Admin), Username: username, Permissions: []string{authn.PermissionOwner}, Status: store.Active}
+	admin := store.Admin{ID: ids.New(ids.Admin), Username: login.username, Permissions: []string{authn.PermissionOwner}, Status: store.Active}
 	err = a.cfg.Door.Do(ctx, store.System(), func(ctx context.Context, q store.Queries, c *store.Change) error {
 		first = FirstAdmin{}
 		if exists, err := anyAdmin(ctx, q); exists || err != nil {
@@ -124,15 +117,11 @@ func (a *Admins) newOwner(ctx context.Context, username, password string) (first
 		if err := q.AdminInsert(ctx, admin); err != nil {
 			return err
 		}
-		name := store.Identifier{Kind: store.IdentifierAdminUsername, Value: username, Subject: admin.ID}
-		if err := q.IdentifierInsert(ctx, name); err != nil {
-			return err
-		}
-		if err := putHash(ctx, q, admin.ID, hash, c.At); err != nil {
+		if err := a.prover.putLogin(ctx, q, admin.ID, login, c.At); err != nil {
 			return err
 		}
 		c.Action, c.Target = "admin.create", target(authn.KindAdmin, admin.ID)
-		c.Changes = map[string]store.Diff{"username": {To: username}, "permissions": {To: admin.Permissions}}
+		c.Changes = map[string]store.Diff{"username": {To: login.username}, "permissions": {To: admin.Permissions}}
 		c.Affects = []string{store.AdminVersion(admin.ID)}
 		first = FirstAdmin{Made: true, Admin: admin}
 		return nil

@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	defaultMinPassword = 8
-	minAdminPassword   = 15
-	maxPassword        = 128
+	defaultMinPassword  = 8
+	minOperatorPassword = 15
+	maxPassword         = 128
 )
 
 // PasswordPolicy says which passwords an account may have. It follows NIST SP
@@ -27,9 +27,10 @@ type PasswordPolicy struct {
 	Brand     string // the host's name, refused as a password; may be empty
 }
 
-// ForAdmins is the policy for the passwords of admins: at least 15 characters.
-func (p PasswordPolicy) ForAdmins() PasswordPolicy {
-	p.MinLength = max(p.MinLength, minAdminPassword)
+// ForOperators is the policy for the passwords of admins and support staff: at
+// least 15 characters.
+func (p PasswordPolicy) ForOperators() PasswordPolicy {
+	p.MinLength = max(p.MinLength, minOperatorPassword)
 	return p
 }
 

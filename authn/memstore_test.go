@@ -34,6 +34,7 @@ type memData struct {
 	keys     map[string]store.APIKeyHash
 	plans    map[string]store.Plan
 	admins   map[string]store.Admin
+	staff    map[string]store.Staff
 	services map[string]store.ServiceKeyHash
 	feed     []string
 }
@@ -46,6 +47,7 @@ func newMemStore() *memStore {
 		keys:     map[string]store.APIKeyHash{},
 		plans:    map[string]store.Plan{},
 		admins:   map[string]store.Admin{},
+		staff:    map[string]store.Staff{},
 		services: map[string]store.ServiceKeyHash{},
 	}}
 }
@@ -53,7 +55,7 @@ func newMemStore() *memStore {
 func (d memData) clone() memData {
 	return memData{
 		maps.Clone(d.users), maps.Clone(d.sessions), maps.Clone(d.refresh),
-		maps.Clone(d.keys), maps.Clone(d.plans), maps.Clone(d.admins), maps.Clone(d.services), slices.Clone(d.feed),
+		maps.Clone(d.keys), maps.Clone(d.plans), maps.Clone(d.admins), maps.Clone(d.staff), maps.Clone(d.services), slices.Clone(d.feed),
 	}
 }
 
@@ -359,6 +361,15 @@ func (m *memStore) SessionWithAdmin(ctx context.Context, id string) (store.Sessi
 		return s, a, hook
 	}
 	return s, a, cmp.Or(err, errAdmin)
+}
+
+func (m *memStore) SessionWithStaff(ctx context.Context, id string) (store.Session, store.Staff, error) {
+	s, err := find(m, m.sessions, id)
+	a, errStaff := find(m, m.staff, s.Subject)
+	if hook := m.looked(ctx); hook != nil {
+		return s, a, hook
+	}
+	return s, a, cmp.Or(err, errStaff)
 }
 
 func (m *memStore) ServiceKeyInsert(_ context.Context, k store.ServiceKeyHash) error {

@@ -57,7 +57,8 @@ type Principal struct {
 	Scopes    []string   // what a key may do; nil with AllScopes
 	AllScopes bool       // whether no scope is missing: true for tokens
 
-	Permissions []string // of an admin: what the account may do
+	Permissions []string         // of an admin: what the account may do
+	Level       store.StaffLevel // of support staff: how much the account may do
 
 	Limits    []store.Limit  // limits of the key's own
 	Overrides []store.Limit  // limits of the user's own, each in place of the plan's of its meter and window

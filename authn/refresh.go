@@ -65,6 +65,20 @@ func (s *Sessions) RefreshAdmin(ctx context.Context, token string, from Origin) 
 	return grant, admin, nil
 }
 
+// RefreshStaff is Refresh for the token of a member of the support staff.
+func (s *Sessions) RefreshStaff(ctx context.Context, token string, from Origin) (Grant, store.Staff, error) {
+	var staff store.Staff
+	grant, err := s.refresh(ctx, token, from, func(ctx context.Context, e *exchange, sessionID string) (err error) {
+		e.session, staff, err = e.q.SessionWithStaff(ctx, sessionID)
+		e.name, e.suspended = staff.Username, staff.Status != store.Active
+		return err
+	})
+	if err != nil {
+		return Grant{}, store.Staff{}, err
+	}
+	return grant, staff, nil
+}
+
 // refresh exchanges a token. look finds the session with its account, which is of
 // one kind: a session of another is ErrNotFound.
 func (s *Sessions) refresh(ctx context.Context, token string, from Origin, look func(ctx context.Context, e *exchange, sessionID string) error) (Grant, error) {

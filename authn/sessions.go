@@ -35,8 +35,8 @@ type SessionsConfig struct {
 	IdleTTL time.Duration
 	// AbsoluteTTL is how long a session lives at most; zero means 30 days.
 	AbsoluteTTL time.Duration
-	// AdminTTL is the same of an admin's; zero means 12 hours, or AbsoluteTTL
-	// where that is less.
+	// AdminTTL is the same of an admin's and of support staff's; zero means 12
+	// hours, or AbsoluteTTL where that is less.
 	AdminTTL time.Duration
 	// Grace is how long the last used refresh token still gives the successor
 	// that it gave first; zero means 10 seconds.
@@ -107,10 +107,10 @@ func (s *Sessions) Start(ctx context.Context, q store.Queries, subject string, k
 }
 
 func (s *Sessions) absoluteTTL(kind Kind) time.Duration {
-	if kind == KindAdmin {
-		return s.cfg.AdminTTL
+	if kind == KindUser {
+		return s.cfg.AbsoluteTTL
 	}
-	return s.cfg.AbsoluteTTL
+	return s.cfg.AdminTTL
 }
 
 // List lists the live sessions of an account.
@@ -226,16 +226,22 @@ func (s *Sessions) now() time.Time {
 
 // kindOf tells the kind of an account that has sessions by its id.
 func kindOf(subject string) Kind {
-	if strings.HasPrefix(subject, ids.Admin) {
+	switch {
+	case strings.HasPrefix(subject, ids.Admin):
 		return KindAdmin
+	case strings.HasPrefix(subject, ids.Staff):
+		return KindStaff
 	}
 	return KindUser
 }
 
 // accountVersion is the version key of everything that depends on an account.
 func accountVersion(subject string) string {
-	if kindOf(subject) == KindAdmin {
+	switch kindOf(subject) {
+	case KindAdmin:
 		return store.AdminVersion(subject)
+	case KindStaff:
+		return store.StaffVersion(subject)
 	}
 	return store.UserVersion(subject)
 }

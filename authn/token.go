@@ -122,7 +122,7 @@ func NewTokens(cfg TokenConfig) (*Tokens, error) {
 // TTL is how long a token of a kind of account is good from when it is issued, in
 // whole seconds.
 func (t *Tokens) TTL(kind Kind) time.Duration {
-	if kind == KindAdmin {
+	if kind != KindUser {
 		return t.adminTTL
 	}
 	return t.ttl

@@ -271,7 +271,7 @@ func (v *Verifier) prove(credential string) (proof, bool) {
 		return proof{kind: KindService, key: true, hash: HashSecret(credential)}, err == nil
 	}
 	claims, err := v.cfg.Tokens.Verify(credential)
-	return proof{kind: claims.Kind, claims: claims}, err == nil && (claims.Kind == KindUser || claims.Kind == KindAdmin)
+	return proof{kind: claims.Kind, claims: claims}, err == nil
 }
 
 // look asks the database. The verdict's basis has its stripes only, and no
@@ -284,6 +284,8 @@ func (v *Verifier) look(ctx context.Context, p proof, now time.Time) (*verdict, 
 		look = v.lookServiceKey
 	case p.kind == KindAdmin:
 		look = v.lookAdminSession
+	case p.kind == KindStaff:
+		look = v.lookStaffSession
 	case p.key:
 		look = v.lookAPIKey
 	}
@@ -314,6 +316,19 @@ func (v *Verifier) lookAdminSession(ctx context.Context, d *verdict, p proof, no
 	d.principal = &Principal{
 		Subject: admin.ID, Kind: KindAdmin, Username: admin.Username, SessionID: session.ID,
 		AllScopes: true, Permissions: admin.Permissions,
+	}
+	return nil
+}
+
+func (v *Verifier) lookStaffSession(ctx context.Context, d *verdict, p proof, now time.Time) error {
+	d.concerns(store.StaffVersion(p.claims.Subject), store.SessionVersion(p.claims.SessionID))
+	session, staff, err := v.cfg.Store.SessionWithStaff(ctx, p.claims.SessionID)
+	if err != nil || !d.restsOn(session, p.claims, now) || staff.Status != store.Active {
+		return err
+	}
+	d.principal = &Principal{
+		Subject: staff.ID, Kind: KindStaff, Username: staff.Username, SessionID: session.ID,
+		AllScopes: true, Level: staff.Level,
 	}
 	return nil
 }

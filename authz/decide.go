@@ -2,6 +2,7 @@ package authz
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/usermgmt/usermgmt/authn"
 	"github.com/usermgmt/usermgmt/store"
@@ -12,7 +13,7 @@ import (
 // needs a credential is ErrUnauthenticated, a caller of another kind
 // ErrInvalidToken, and one who lacks the right, or an action that is not in the
 // table, ErrForbidden.
-func Decide(p authn.Principal, routes authn.Kind, a Action) error {
+func (c Ceilings) Decide(p authn.Principal, routes authn.Kind, a Action) error {
 	r, ok := ruleOf(a)
 	switch {
 	case !ok:
@@ -21,10 +22,13 @@ func Decide(p authn.Principal, routes authn.Kind, a Action) error {
 		return nil
 	case !p.Authenticated():
 		return store.Errorf(store.ErrUnauthenticated, "This needs a credential, and the request carries none.")
-	case p.Kind == routes:
-		return r.decide(p)
+	case p.Kind != routes:
+		return store.Errorf(store.ErrInvalidToken, "The credential is not one for this route.")
 	}
-	return store.Errorf(store.ErrInvalidToken, "The credential is not one for this route.")
+	if err := r.decide(p); err != nil {
+		return err
+	}
+	return c.check(p, a)
 }
 
 // decide asks the column of the caller's kind.
@@ -32,6 +36,8 @@ func (r rule) decide(p authn.Principal) error {
 	switch p.Kind {
 	case authn.KindUser:
 		return r.user.decide(p)
+	case authn.KindStaff:
+		return decideStaff(r.staff, p)
 	case authn.KindAdmin:
 		return r.admin.decide(p)
 	case authn.KindService:
@@ -58,14 +64,24 @@ func (u userRule) decide(p authn.Principal) error {
 	return needScope(p, u.key[0])
 }
 
+func decideStaff(least store.StaffLevel, p authn.Principal) error {
+	switch {
+	case !least.Valid():
+		return notThisAccount()
+	case p.Level < least || !p.Level.Valid():
+		return store.Errorf(store.ErrForbidden, "This needs level %d of the support staff.", least)
+	}
+	return nil
+}
+
 func (r adminRule) decide(p authn.Principal) error {
 	switch {
-	case r.any, r.permission != "" && p.HasPermission(r.permission):
+	case r.any || slices.ContainsFunc(r.permissions, p.HasPermission):
 		return nil
-	case r.permission == "":
+	case len(r.permissions) == 0:
 		return notThisAccount()
 	}
-	return store.Errorf(store.ErrForbidden, "This needs the permission %s.", r.permission)
+	return store.Errorf(store.ErrForbidden, "This needs the permission %s.", strings.Join(r.permissions, " or "))
 }
 
 func needScope(p authn.Principal, scope string) error {
@@ -91,6 +107,13 @@ func Public(a Action) bool {
 	return r.anyone
 }
 
+// NeedsReason reports whether the action, on the routes of a kind, needs a
+// reason: what users do to what is theirs needs none.
+func NeedsReason(routes authn.Kind, a Action) bool {
+	r, _ := ruleOf(a)
+	return r.reason && (routes == authn.KindStaff || routes == authn.KindAdmin)
+}
+
 // KeyScopes returns the scopes of which a key, a user's or a service's, needs one
 // for the action on the routes of its kind; none means that such keys never may.
 func KeyScopes(routes authn.Kind, a Action) []string {
@@ -104,9 +127,16 @@ func KeyScopes(routes authn.Kind, a Action) []string {
 	return nil
 }
 
-// Permission returns what an admin needs for the action; empty means that any
-// admin may, or none.
-func Permission(a Action) string {
+// Permissions returns those of which an admin needs one for the action; none
+// means that any admin may, or no admin.
+func Permissions(a Action) []string {
 	r, _ := ruleOf(a)
-	return r.admin.permission
+	return slices.Clone(r.admin.permissions)
+}
+
+// Level returns which level of the support staff the action needs; zero means
+// that no member of it may.
+func Level(a Action) store.StaffLevel {
+	r, _ := ruleOf(a)
+	return r.staff
 }

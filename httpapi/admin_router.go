@@ -35,7 +35,7 @@ func (a *API) adminRoutes(r *router) {
 		summary: "End this session", status: http.StatusNoContent,
 	}, a.logout)
 	handle(r, route{
-		method: "GET", path: "/me", id: "get-admin-me", tag: "admin", action: authz.ReadAdmin,
+		method: "GET", path: "/me", id: "get-admin-me", tag: "admin", action: authz.ReadSelf,
 		summary: "Show one's own account and permissions", status: http.StatusOK,
 	}, a.getAdmin)
 }
@@ -59,6 +59,6 @@ func (a *API) adminUserRoutes(r *router) {
 	handle(r, route{
 		method: "POST", path: "/users/{id}/credits", id: "grant-credits", tag: "users", action: authz.GrantCredits,
 		summary: "Grant credits to a user", status: http.StatusCreated,
-		idempotent: true, refusals: []store.Code{store.ErrReasonRequired, store.ErrConflict},
+		idempotent: true, refusals: []store.Code{store.ErrConflict},
 	}, a.grantCredits)
 }

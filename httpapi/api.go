@@ -12,6 +12,7 @@ import (
 	"github.com/usermgmt/usermgmt/account"
 	"github.com/usermgmt/usermgmt/audit"
 	"github.com/usermgmt/usermgmt/authn"
+	"github.com/usermgmt/usermgmt/authz"
 	"github.com/usermgmt/usermgmt/messagelog"
 	"github.com/usermgmt/usermgmt/metering"
 	"github.com/usermgmt/usermgmt/store"
@@ -23,12 +24,16 @@ type Config struct {
 	Users    *account.Users
 	Sessions *authn.Sessions
 	Keys     *authn.Keys
+	Staff    *account.Staff
 	Admins   *account.Admins
 	Services *authn.ServiceKeys
 	Metering *metering.Service
 	Messages *messagelog.Log
 	Tokens   *authn.Tokens
 	Trail    *audit.Trail
+
+	// Ceilings bound what support staff may do; the zero value grants nothing.
+	Ceilings authz.Ceilings
 
 	// Authenticate finds out who calls, as middleware.Authenticate does. It
 	// stands in front of every route that needs a credential and of no other.

@@ -13,6 +13,7 @@ type call struct {
 	principal authn.Principal // anonymous on routes that need no credential
 	origin    authn.Origin
 	id        string            // the {id} of the path
+	keyID     string            // the {key_id} of the path
 	filters   map[string]string // the parameters of the query that were given
 	page      store.Page        // of a list
 	scope     string            // what a cursor of this list is good for
@@ -36,7 +37,8 @@ func newCall(r *http.Request) call {
 			UserAgent: r.UserAgent(),
 			RequestID: middleware.RequestID(r.Context()),
 		},
-		id: r.PathValue("id"),
+		id:    r.PathValue("id"),
+		keyID: r.PathValue("key_id"),
 	}
 }
 

@@ -51,8 +51,8 @@ func (a *API) listCredits(ctx context.Context, c *call, _ none) (List[Ledger], e
 }
 
 type grantInput struct {
+	Because
 	Amount    int64      `json:"amount" minimum:"1" maximum:"9007199254740991" doc:"Micro-units"`
-	Reason    string     `json:"reason,omitempty" doc:"Needed: it goes into the audit trail and the ledger"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty" nullable:"true" doc:"Absent or null means never"`
 }
 

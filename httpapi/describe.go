@@ -20,6 +20,7 @@ import (
 const (
 	schemeBearer  = "bearer"
 	schemeAPIKey  = "apiKey"
+	schemeStaff   = "staff"
 	schemeAdmin   = "admin"
 	schemeService = "service"
 )
@@ -37,10 +38,12 @@ func describe[I, O any](r *router, rt route) (*huma.Operation, *shape) {
 		Security:    securityOf(r.kind, rt.action),
 		Responses:   map[string]*huma.Response{},
 	}
-	if strings.Contains(rt.path, "{id}") {
-		op.Parameters = append(op.Parameters, &huma.Param{
-			Name: "id", In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString},
-		})
+	for _, name := range []string{"id", "key_id"} {
+		if strings.Contains(rt.path, "{"+name+"}") {
+			op.Parameters = append(op.Parameters, &huma.Param{
+				Name: name, In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString},
+			})
+		}
 	}
 	if rt.list != nil {
 		op.Parameters = append(op.Parameters, rt.list.parameters()...)
@@ -70,7 +73,7 @@ func describe[I, O any](r *router, rt route) (*huma.Operation, *shape) {
 	if rt.also != 0 {
 		op.Responses[strconv.Itoa(rt.also)] = success(schemas, rt.also, reflect.TypeFor[O]())
 	}
-	for status, codes := range refusals(rt, body != nil) {
+	for status, codes := range refusals(r.kind, rt, body != nil) {
 		op.Responses[strconv.Itoa(status)] = refusal(schemas, status, codes)
 	}
 	return op, body
@@ -87,12 +90,17 @@ func securityOf(kind authn.Kind, a authz.Action) []map[string][]string {
 		return security
 	case kind == authn.KindService:
 		return append(security, map[string][]string{schemeService: authz.KeyScopes(kind, a)})
+	case kind == authn.KindStaff:
+		return append(security, map[string][]string{schemeStaff: {"level " + strconv.Itoa(int(authz.Level(a)))}})
 	case kind == authn.KindAdmin:
-		needed := []string{}
-		if permission := authz.Permission(a); permission != "" {
-			needed = append(needed, permission)
+		permissions := authz.Permissions(a)
+		if len(permissions) == 0 {
+			return append(security, map[string][]string{schemeAdmin: {}})
 		}
-		return append(security, map[string][]string{schemeAdmin: needed})
+		for _, permission := range permissions {
+			security = append(security, map[string][]string{schemeAdmin: {permission}})
+		}
+		return security
 	}
 	security = append(security, map[string][]string{schemeBearer: {}})
 	for _, scope := range authz.KeyScopes(kind, a) {
@@ -130,7 +138,7 @@ func open(r huma.Registry, s *huma.Schema) {
 }
 
 // refusals are the codes that a route may answer, by status.
-func refusals(rt route, hasBody bool) map[int][]store.Code {
+func refusals(kind authn.Kind, rt route, hasBody bool) map[int][]store.Code {
 	codes := []store.Code{store.ErrInvalidRequest, store.ErrRateLimited, store.ErrInternal, store.ErrUnavailable}
 	if !authz.Public(rt.action) {
 		codes = append(codes, store.ErrUnauthenticated, store.ErrInvalidToken, store.ErrForbidden, store.ErrIPNotAllowed)
@@ -143,6 +151,9 @@ func refusals(rt route, hasBody bool) map[int][]store.Code {
 	}
 	if rt.idempotent {
 		codes = append(codes, store.ErrIdempotencyMismatch)
+	}
+	if authz.NeedsReason(kind, rt.action) {
+		codes = append(codes, store.ErrReasonRequired)
 	}
 	if strings.Contains(rt.path, "{id}") {
 		codes = append(codes, store.ErrNotFound)

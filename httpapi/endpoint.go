@@ -7,10 +7,12 @@ import (
 	"errors"
 	"mime"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/usermgmt/usermgmt/authn"
 	"github.com/usermgmt/usermgmt/authz"
+	"github.com/usermgmt/usermgmt/internal/change"
 	"github.com/usermgmt/usermgmt/internal/problem"
 	"github.com/usermgmt/usermgmt/middleware"
 	"github.com/usermgmt/usermgmt/store"
@@ -61,16 +63,9 @@ func (e *endpoint[I, O]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (e *endpoint[I, O]) answer(w http.ResponseWriter, r *http.Request, c *call) (out O, err error) {
-	if err := authz.Decide(c.principal, e.kind, e.route.action); err != nil {
-		e.api.recordDenial(c, e.route.action)
+	if err := e.api.admit(c, e.kind, e.route, r.URL.Query()); err != nil {
 		return out, err
 	}
-	if e.route.list != nil {
-		if err := e.route.list.read(c, e.route.id, r.URL.Query(), e.api.cfg.CursorKeys); err != nil {
-			return out, err
-		}
-	}
-	e.route.readQuery(c, r.URL.Query())
 	if e.route.idempotent {
 		if c.idempotency.Key, err = idempotencyKey(r.Header); err != nil {
 			return out, err
@@ -80,11 +75,49 @@ func (e *endpoint[I, O]) answer(w http.ResponseWriter, r *http.Request, c *call)
 	if err != nil {
 		return out, err
 	}
+	if err := checkReason(e.kind, e.route.action, in); err != nil {
+		return out, err
+	}
 	if e.route.idempotent {
 		c.nameRequest(e.route.id, in)
 	}
 	out, err = e.handler(r.Context(), c, in)
+	e.api.recordRefusal(c, e.route.action, err)
 	return out, oneNotFound(err)
+}
+
+// admit decides whether the caller may ask at all, and reads the query.
+func (a *API) admit(c *call, kind authn.Kind, rt route, query url.Values) error {
+	if err := a.cfg.Ceilings.Decide(c.principal, kind, rt.action); err != nil {
+		a.recordDenial(c, rt.action)
+		return err
+	}
+	if rt.list != nil {
+		if err := rt.list.read(c, rt.id, query, a.cfg.CursorKeys); err != nil {
+			return err
+		}
+	}
+	rt.readQuery(c, query)
+	return nil
+}
+
+// reasoned is a body that says why.
+type reasoned interface{ why() string }
+
+// Because is the part of a body that says why. The action's row in authz says
+// whether it must.
+type Because struct {
+	Reason string `json:"reason,omitempty" doc:"Needed: it goes into the audit trail"`
+}
+
+func (b Because) why() string { return b.Reason }
+
+// checkReason asks for a reason where the table does.
+func checkReason(kind authn.Kind, action authz.Action, body any) error {
+	if !authz.NeedsReason(kind, action) {
+		return nil
+	}
+	return change.CheckReason(body.(reasoned).why())
 }
 
 // read takes the body out of a request, where the operation has one.
@@ -170,6 +203,15 @@ func (a *API) recordDenial(c *call, action authz.Action) {
 		Result: store.Denied,
 		At:     a.cfg.Clock().UTC(),
 	})
+}
+
+// recordRefusal tells the audit trail of what a handler refused because of who
+// asks: a ceiling, a rank or a right that depends on what the request is about.
+func (a *API) recordRefusal(c *call, action authz.Action, err error) {
+	switch store.CodeOf(err) {
+	case store.ErrForbidden, store.ErrCeilingExceeded, store.ErrLastOwner:
+		a.recordDenial(c, action)
+	}
 }
 
 // isID reports whether a text of the path could name a record of ours. Anything

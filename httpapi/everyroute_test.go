@@ -18,7 +18,17 @@ import (
 
 // bodies are good bodies, by operation. An operation that takes one and is not
 // here fails the tests that go through all of them.
-var bodies = map[string]string{
+var bodies = union(bodiesOfUsers, bodiesOfOperators, bodiesOfServices)
+
+func union(all ...map[string]string) map[string]string {
+	out := make(map[string]string)
+	for _, one := range all {
+		maps.Copy(out, one)
+	}
+	return out
+}
+
+var bodiesOfUsers = map[string]string{
 	"register":          `{"username":"carol","email":"carol@example.com","password":"` + password + `"}`,
 	"login":             `{"username":"alice","password":"` + password + `"}`,
 	"refresh":           `{"refresh_token":"REFRESH"}`,
@@ -29,12 +39,18 @@ var bodies = map[string]string{
 	"create-key":        `{"name":"k"}`,
 	"update-key":        `{"name":"other"}`,
 	"rotate-key":        `{}`,
+}
 
+var bodiesOfOperators = map[string]string{
 	"login-admin":        `{"username":"root","password":"` + adminPassword + `"}`,
 	"refresh-admin":      `{"refresh_token":"ADMIN"}`,
+	"login-staff":        `{"username":"helper-3","password":"` + adminPassword + `"}`,
+	"refresh-staff":      `{"refresh_token":"STAFF"}`,
 	"create-service-key": `{"name":"k"}`,
 	"grant-credits":      `{"amount":1,"reason":"thanks"}`,
+}
 
+var bodiesOfServices = map[string]string{
 	"consume":             `{"subject":"usr_1","meter":"conversations","amount":1}`,
 	"reserve":             `{"subject":"usr_1","meter":"conversations","amount":1}`,
 	"settle-reservation":  `{"amount":1}`,
@@ -62,15 +78,15 @@ func (w *world) everyRoute(fn func(method, path, body string, op operation)) {
 
 // cast holds a credential of each kind.
 type cast struct {
-	user, admin person
-	service     string // a service key
+	user, staff, admin person // the member of staff is a lead
+	service            string // a service key
 }
 
 // newCast signs a user and an admin in.
 func (w *world) newCast(user person) cast {
 	w.t.Helper()
 	_, service := w.serviceKey(`{"name":"k"}`)
-	return cast{user, w.admin(), service}
+	return cast{user, w.member(store.StaffLead), w.admin(), service}
 }
 
 // credential is what the operation asks for, or none.
@@ -78,7 +94,7 @@ func (c cast) credential(op operation) string {
 	if len(op.Security) == 0 {
 		return ""
 	}
-	for scheme, credential := range map[string]string{"admin": c.admin.access, "service": c.service} {
+	for scheme, credential := range map[string]string{"staff": c.staff.access, "admin": c.admin.access, "service": c.service} {
 		if _, asked := op.Security[0][scheme]; asked {
 			return credential
 		}
@@ -88,7 +104,7 @@ func (c cast) credential(op operation) string {
 
 // body fills the refresh tokens in.
 func (c cast) body(body string) string {
-	return strings.NewReplacer("REFRESH", c.user.refresh, "ADMIN", c.admin.refresh).Replace(body)
+	return strings.NewReplacer("REFRESH", c.user.refresh, "ADMIN", c.admin.refresh, "STAFF", c.staff.refresh).Replace(body)
 }
 
 // TestCase_HT_11_EveryRouteWithoutADatabase closes the database, and takes the
@@ -116,6 +132,7 @@ func TestCase_HT_11_EveryRouteWithoutADatabase(t *testing.T) {
 			}})
 			known, unknown := w.newCast(w.register("alice")), w.newCast(w.login("alice"))
 			w.call("GET", "/auth/me", known.user.access, "").want(200, "") // and remembered
+			w.call("GET", "/staff/me", known.staff.access, "").want(200, "")
 			w.call("GET", "/admin/me", known.admin.access, "").want(200, "")
 			w.call("POST", "/service/consume", known.service, "{}").want(422, "validation_failed")
 			fault.cause(t, path, w.store)
@@ -159,7 +176,7 @@ func dropTables(t *testing.T, path string) {
 	must(t, err)
 	for _, table := range []string{
 		"users", "identifiers", "password_hashes", "sessions", "refresh_tokens", "api_keys", "plans", "usage", "message_logs",
-		"sign_in_failures", "audit_events", "change_feed", "admins", "service_keys",
+		"sign_in_failures", "audit_events", "change_feed", "admins", "support_staff", "service_keys", "settings",
 		"ledger_entries", "balances", "reservations", "idempotency_records",
 	} {
 		_, err := db.ExecContext(t.Context(), `ALTER TABLE `+table+` RENAME TO canary_`+table)

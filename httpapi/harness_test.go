@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -19,6 +21,7 @@ import (
 	"github.com/usermgmt/usermgmt/account"
 	"github.com/usermgmt/usermgmt/audit"
 	"github.com/usermgmt/usermgmt/authn"
+	"github.com/usermgmt/usermgmt/authz"
 	"github.com/usermgmt/usermgmt/httpapi"
 	"github.com/usermgmt/usermgmt/internal/change"
 	"github.com/usermgmt/usermgmt/internal/seal"
@@ -49,6 +52,7 @@ type world struct {
 	trail    *audit.Trail
 	metering *metering.Service
 	messages *messagelog.Log
+	staff    *account.Staff
 	admins   *account.Admins
 	logs     *lockedBuffer
 
@@ -104,6 +108,8 @@ func newWorld(t *testing.T, s settings) *world {
 	must(t, err)
 	w.admins, err = account.NewAdmins(accounts)
 	must(t, err)
+	w.staff, err = account.NewStaff(accounts)
+	must(t, err)
 	services := authn.NewServiceKeys(authn.ServiceKeysConfig{Store: w.store, Door: door, Clock: w.clock})
 	w.metering, err = metering.New(metering.Config{Store: w.store, Door: door, Versions: versions, Clock: w.clock, DefaultPlan: store.Plan{
 		ID: "free", Name: "Free", Limits: []store.Limit{{Meter: metering.Conversations, Window: store.Day, Limit: 100}},
@@ -118,8 +124,9 @@ func newWorld(t *testing.T, s settings) *world {
 	})
 
 	w.cfg = httpapi.Config{
-		Users: users, Sessions: sessions, Keys: keys, Admins: w.admins, Services: services, Metering: w.metering, Messages: w.messages, Tokens: tokens, Trail: w.trail,
+		Users: users, Sessions: sessions, Keys: keys, Staff: w.staff, Admins: w.admins, Services: services, Metering: w.metering, Messages: w.messages, Tokens: tokens, Trail: w.trail,
 		Authenticate: middleware.Authenticate(middleware.AuthenticateConfig{Verifier: verifier, Clock: w.clock}),
+		Ceilings:     authz.Ceilings{CreditGrant: 1000, CreditDay: 2500, ReadMessages: true},
 		CursorKeys:   [][]byte{secret(3)}, Version: "1.2.3", Logger: logger, Clock: w.clock,
 		Health: []httpapi.HealthCheck{{Name: "database", Run: w.store.Ping}},
 	}
@@ -136,6 +143,7 @@ func (w *world) restart(change func(*httpapi.Config)) {
 	mux := http.NewServeMux()
 	mux.Handle("/auth/", w.api.UserRouter("/auth"))
 	mux.Handle("/admin/", w.api.AdminRouter("/admin"))
+	mux.Handle("/staff/", w.api.StaffRouter("/staff"))
 	mux.Handle("/service/", w.api.ServiceRouter("/service"))
 	mux.Handle("/health", w.api.Health())
 	mux.Handle("/health/", w.api.Health())
@@ -278,6 +286,20 @@ func (w *world) admin() person {
 	_, err := w.admins.EnsureFirst(w.t.Context(), "root", adminPassword)
 	must(w.t, err)
 	return personOf(w.call("POST", "/admin/login", "", `{"username":"root","password":"`+adminPassword+`"}`).want(http.StatusOK, ""))
+}
+
+// member signs a member of the support staff in, whom the first call of a level
+// makes.
+func (w *world) member(level store.StaffLevel) person {
+	w.t.Helper()
+	name := fmt.Sprintf("helper-%d", level)
+	_, err := w.staff.Create(w.t.Context(), store.System(), account.NewStaffMember{
+		Name: "Helper", Username: name, Level: level, Password: adminPassword,
+	})
+	if !errors.Is(err, store.ErrUsernameTaken) {
+		must(w.t, err)
+	}
+	return personOf(w.call("POST", "/staff/login", "", `{"username":"`+name+`","password":"`+adminPassword+`"}`).want(http.StatusOK, ""))
 }
 
 // serviceKey makes a service key and returns its id and the key itself.

@@ -93,6 +93,7 @@ func (a *API) merge() *huma.OpenAPI {
 			SecuritySchemes: map[string]*huma.SecurityScheme{
 				schemeBearer:  {Type: "http", Scheme: "bearer", Description: "An access token, or an API key."},
 				schemeAPIKey:  {Type: "apiKey", In: "header", Name: "X-API-Key", Description: "An API key with the scope."},
+				schemeStaff:   {Type: "http", Scheme: "bearer", Description: "An access token of support staff of the level or a higher one."},
 				schemeAdmin:   {Type: "http", Scheme: "bearer", Description: "An access token of an admin with the permission, or of an owner."},
 				schemeService: {Type: "http", Scheme: "bearer", Description: "A service key with the scope; X-API-Key takes it too."},
 			},

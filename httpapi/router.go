@@ -110,7 +110,7 @@ func (r *router) handler() http.Handler {
 // route is what there is to say of an operation before its handler.
 type route struct {
 	method   string
-	path     string // below the prefix; {id} is the one parameter
+	path     string // below the prefix; its parameters are {id} and {key_id}
 	id       string // unique among all operations
 	summary  string
 	tag      string
@@ -155,15 +155,24 @@ func (r *router) secure(op *huma.Operation, next http.Handler) http.Handler {
 }
 
 // handle adds an operation. It panics when the route has no action in the
-// table of authz: such a route would be open to everybody or to nobody.
+// table of authz: such a route would be open to everybody or to nobody. So it
+// does when the table asks for a reason that the body has no member for.
 func handle[I, O any](r *router, rt route, h handler[I, O]) {
+	op, body := describe[I, O](r, rt)
+	var in I
+	if _, says := any(in).(reasoned); authz.NeedsReason(r.kind, rt.action) && !says {
+		panic(fmt.Sprintf("httpapi: %s %s needs a reason, and its body has none", rt.method, rt.path))
+	}
+	r.mount(op, rt, &endpoint[I, O]{api: r.api, kind: r.kind, route: rt, body: body, handler: h})
+}
+
+// mount puts an operation behind what its security asks for.
+func (r *router) mount(op *huma.Operation, rt route, h http.Handler) {
 	if !authz.Known(rt.action) {
 		panic(fmt.Sprintf("httpapi: %s %s has no action", rt.method, rt.path))
 	}
-	op, body := describe[I, O](r, rt)
 	r.huma.OpenAPI().AddOperation(op)
-	e := &endpoint[I, O]{api: r.api, kind: r.kind, route: rt, body: body, handler: h}
-	secured := r.secure(op, e)
+	secured := r.secure(op, h)
 	r.huma.Adapter().Handle(op, func(ctx huma.Context) {
 		req, w := humago.Unwrap(ctx)
 		secured.ServeHTTP(w, req)

@@ -302,7 +302,7 @@ func TestSecurity_OtherKinds(t *testing.T) {
 		if len(op.Security) == 0 {
 			return
 		}
-		own := map[string]authn.Kind{"/auth/": authn.KindUser, "/admin": authn.KindAdmin, "/servi": authn.KindService}[path[:6]]
+		own := map[string]authn.Kind{"/auth/": authn.KindUser, "/staff": authn.KindStaff, "/admin": authn.KindAdmin, "/servi": authn.KindService}[path[:6]]
 		for _, kind := range []authn.Kind{authn.KindUser, authn.KindStaff, authn.KindAdmin, authn.KindService, "else"} {
 			if kind == own {
 				continue

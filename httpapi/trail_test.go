@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/usermgmt/usermgmt/account"
 	"github.com/usermgmt/usermgmt/store"
 )
 
@@ -22,6 +23,7 @@ func TestCase_AU_01_OneRowAChange(t *testing.T) {
 	s.rows() // the default plan was made
 	s.ofUsers()
 	s.ofAdmins()
+	s.ofStaff()
 	s.ofServices()
 	w.everyRoute(func(method, path, _ string, op operation) {
 		if changes := !slices.Contains([]string{"GET", "HEAD"}, method); changes && !s.called[op.OperationID] {
@@ -120,6 +122,22 @@ func (s *steps) ofAdmins() {
 	s.step("grant-credits", "POST", path, root.access, bodies["grant-credits"], 201, "user.credits ok by admin on user")
 	s.step("grant-credits", "POST", path, root.access, `{"amount":0,"reason":"none"}`, 422)
 	s.step("logout-admin", "POST", "/admin/logout", root.access, "", 204, "session.revoke ok by admin on session")
+}
+
+func (s *steps) ofStaff() {
+	s.t.Helper()
+	_, err := s.staff.Create(s.t.Context(), store.System(), account.NewStaffMember{
+		Name: "Helper", Username: "helper-3", Level: store.StaffLead, Password: adminPassword,
+	})
+	must(s.t, err)
+	if diff := cmp.Diff([]string{"staff.create ok by system on staff"}, s.rows()); diff != "" {
+		s.t.Errorf("a member of staff, the trail (-want +got): %s", diff)
+	}
+	in := bodies["login-staff"]
+	s.step("login-staff", "POST", "/staff/login", "", strings.ReplaceAll(in, adminPassword, "not this one"), 401, "staff.login_failed failed by anonymous on staff")
+	lead := personOf(s.step("login-staff", "POST", "/staff/login", "", in, 200, "staff.login ok by staff on staff"))
+	lead = personOf(s.step("refresh-staff", "POST", "/staff/refresh", "", `{"refresh_token":"`+lead.refresh+`"}`, 200))
+	s.step("logout-staff", "POST", "/staff/logout", lead.access, "", 204, "session.revoke ok by staff on session")
 }
 
 // ofServices meters and logs, which is not audited: the meters and logs show it.

@@ -276,6 +276,16 @@ func (Base) AdminList(context.Context, Page) (List[Admin], error) {
 	return List[Admin]{}, ErrUnsupported
 }
 
+// AdminDelete answers ErrUnsupported.
+func (Base) AdminDelete(context.Context, string) error {
+	return ErrUnsupported
+}
+
+// AdminOwners answers ErrUnsupported.
+func (Base) AdminOwners(context.Context) ([]string, error) {
+	return nil, ErrUnsupported
+}
+
 // SessionWithAdmin answers ErrUnsupported.
 func (Base) SessionWithAdmin(context.Context, string) (Session, Admin, error) {
 	return Session{}, Admin{}, ErrUnsupported

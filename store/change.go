@@ -36,7 +36,7 @@ type Change struct {
 	Changes map[string]Diff
 
 	// Affects are the version keys whose cached verdicts end with this change:
-	// UserVersion, AdminVersion, SessionVersion, KeyVersion, ServiceKeyVersion,
+	// UserVersion, AdminVersion, StaffVersion, SessionVersion, KeyVersion, ServiceKeyVersion,
 	// PlanVersion or EveryVersion.
 	Affects []string
 }
@@ -49,6 +49,10 @@ func UserVersion(id string) string { return "user:" + id }
 
 // AdminVersion is the version key of everything that depends on an admin.
 func AdminVersion(id string) string { return "admin:" + id }
+
+// StaffVersion is the version key of everything that depends on a member of the
+// support staff.
+func StaffVersion(id string) string { return "staff:" + id }
 
 // SessionVersion is the version key of one session.
 func SessionVersion(id string) string { return "session:" + id }

@@ -52,6 +52,8 @@ type Queries interface {
 	APIKeyStore
 	ServiceKeyStore
 	AdminStore
+	StaffStore
+	SettingStore
 	PlanStore
 	MeterStore
 	CreditStore
@@ -152,6 +154,13 @@ type SignInStore interface {
 	// SignInPurge deletes at most limit keys that no longer count at now.
 	SignInPurge(ctx context.Context, now time.Time, limit int) (int, error)
 
+	// SignInLocked returns until when a key is locked, of what is locked at now;
+	// zero means that it is not.
+	SignInLocked(ctx context.Context, key string, now time.Time) (time.Time, error)
+	// SignInUnlock forgets the attempts under a key and under those that begin
+	// with a prefix, and returns how many of these keys there were.
+	SignInUnlock(ctx context.Context, key, prefix string) (int, error)
+
 	// KnownDevicePut inserts or refreshes a device.
 	KnownDevicePut(ctx context.Context, d KnownDevice) error
 	// KnownDeviceSince reports whether a device was seen at or after a time.
@@ -204,9 +213,36 @@ type AdminStore interface {
 	AdminGet(ctx context.Context, id string) (Admin, error)
 	// AdminUpdate replaces every field but ID and CreatedAt.
 	AdminUpdate(ctx context.Context, a Admin) error
+	// AdminDelete removes the row alone, as UserDelete does.
+	AdminDelete(ctx context.Context, id string) error
+	// AdminOwners returns the ids of the active admins who have the permission
+	// "owner", in order. Inside InTx they stay as they are until it ends.
+	AdminOwners(ctx context.Context) ([]string, error)
 	AdminList(ctx context.Context, p Page) (List[Admin], error)
 	// SessionWithAdmin reads a session and the admin it belongs to in one query.
 	SessionWithAdmin(ctx context.Context, id string) (Session, Admin, error)
+}
+
+// StaffStore keeps support staff. As with admins, names, hashes and sessions
+// stand elsewhere.
+type StaffStore interface {
+	StaffInsert(ctx context.Context, s Staff) error
+	StaffGet(ctx context.Context, id string) (Staff, error)
+	// StaffUpdate replaces every field but ID and CreatedAt.
+	StaffUpdate(ctx context.Context, s Staff) error
+	// StaffDelete removes the row alone, as UserDelete does.
+	StaffDelete(ctx context.Context, id string) error
+	StaffList(ctx context.Context, p Page) (List[Staff], error)
+	// SessionWithStaff reads a session and the member of staff it belongs to in
+	// one query.
+	SessionWithStaff(ctx context.Context, id string) (Session, Staff, error)
+}
+
+// SettingStore keeps what admins change at run time.
+type SettingStore interface {
+	SettingGet(ctx context.Context, name string) (Setting, error)
+	// SettingPut inserts or replaces.
+	SettingPut(ctx context.Context, s Setting) error
 }
 
 // PlanStore keeps plans.

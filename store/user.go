@@ -68,6 +68,8 @@ const (
 	IdentifierEmail         IdentifierKind = "email"
 	IdentifierAdminUsername IdentifierKind = "admin_username"
 	IdentifierAdminEmail    IdentifierKind = "admin_email"
+	IdentifierStaffUsername IdentifierKind = "staff_username"
+	IdentifierStaffEmail    IdentifierKind = "staff_email"
 )
 
 // Identifier is a name that at most one account holds, live or deleted.

@@ -72,6 +72,7 @@ func routes(mgr *usermgmt.Manager) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/auth/", mgr.UserRouter("/auth"))
 	mux.Handle("/admin/", mgr.AdminRouter("/admin"))
+	mux.Handle("/staff/", mgr.StaffRouter("/staff"))
 	mux.Handle("/service/", mgr.ServiceRouter("/service"))
 	mux.Handle("/health", mgr.HealthHandler())
 	mux.Handle("/health/", mgr.HealthHandler())

@@ -15,6 +15,7 @@ import (
 const (
 	User        = "usr_"
 	Admin       = "adm_"
+	Staff       = "stf_"
 	Key         = "key_"
 	KeyFamily   = "kfm_"
 	ServiceKey  = "svc_"

@@ -59,6 +59,34 @@ func testAdmins(t *testing.T, open Opener) {
 		a.ID = newID("adm_")
 		wantError(t, s.AdminUpdate(t.Context(), a), store.ErrNotFound)
 	})
+	run("AdminDelete/TheRowAlone", func(t *testing.T, a store.Admin) {
+		v := newSession(a.ID)
+		must(t, s.SessionInsert(t.Context(), v))
+		must(t, s.AdminDelete(t.Context(), a.ID))
+		_, err := s.AdminGet(t.Context(), a.ID)
+		wantError(t, err, store.ErrNotFound)
+		wantError(t, s.AdminDelete(t.Context(), a.ID), store.ErrNotFound)
+		_, err = s.SessionGet(t.Context(), v.ID)
+		must(t, err)
+	})
+	t.Run("AdminOwners/ActiveOnesOnly", func(t *testing.T) {
+		t.Parallel()
+		s := open(t)
+		var owners []string
+		for i, permissions := range [][]string{{"owner"}, {"users", "owner"}, {"users"}, nil, {"owner"}} {
+			a := newAdmin()
+			a.Permissions = permissions
+			if a.Status = store.Active; i == 4 {
+				a.Status = store.Suspended
+			}
+			must(t, s.AdminInsert(t.Context(), a))
+			if i < 2 {
+				owners = append(owners, a.ID)
+			}
+		}
+		slices.Sort(owners)
+		want(t, got(s.AdminOwners(t.Context()))(t), owners)
+	})
 	run("SessionWithAdmin/ReturnsBoth", func(t *testing.T, a store.Admin) {
 		v := newSession(a.ID)
 		v.Kind = store.ActorAdmin

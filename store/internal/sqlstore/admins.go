@@ -17,6 +17,9 @@ const (
 	adminUpdate = `UPDATE admins SET username = ?2, email = ?3, permissions = ?4, status = ?5, mfa_enabled = ?6,
 			updated_at = ?7, last_login_at = ?8
 		WHERE id = ?1`
+	adminDelete = `DELETE FROM admins WHERE id = ?1`
+	// Owners are few, as admins are, and permissions are a JSON list of words.
+	adminOwners = `SELECT a.id FROM admins a WHERE a.status = ?1 AND a.permissions LIKE ?2 ORDER BY a.id`
 	// For the inner SELECT, see apiKeyWithUser.
 	sessionWithAdmin = `SELECT ` + sessionFields + `, ` + adminFields + `
 		FROM (SELECT * FROM sessions WHERE id = ?1 LIMIT 1) s JOIN admins a ON a.id = s.subject`
@@ -52,6 +55,18 @@ func (q *Queries) AdminGet(ctx context.Context, id string) (store.Admin, error) 
 // AdminUpdate replaces every field but ID and CreatedAt.
 func (q *Queries) AdminUpdate(ctx context.Context, a store.Admin) error {
 	return q.update(ctx, adminUpdate, adminValues(a)...)
+}
+
+// AdminDelete removes the row alone.
+func (q *Queries) AdminDelete(ctx context.Context, id string) error {
+	return q.update(ctx, adminDelete, id)
+}
+
+// AdminOwners returns the ids of the active owners.
+func (q *Queries) AdminOwners(ctx context.Context) ([]string, error) {
+	return read(ctx, q, func(c Reader) ([]string, error) {
+		return all(ctx, c, scanText, adminOwners, string(store.Active), `%"owner"%`)
+	})
 }
 
 // AdminList lists all admins.

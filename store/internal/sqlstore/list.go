@@ -127,6 +127,11 @@ func (l listing[T]) countText(f filter) string {
 	return fmt.Sprintf("SELECT COUNT(*) FROM (SELECT 1 FROM %s%s LIMIT ?%d) AS capped", l.from, f.clause(), len(f.args)+1)
 }
 
+func scanText(r scanner) (s string, err error) {
+	err = r.Scan(&s)
+	return s, err
+}
+
 func scanInt(r scanner) (n int64, err error) {
 	err = r.Scan(&n)
 	return n, err

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/usermgmt/usermgmt/store"
@@ -30,6 +31,8 @@ const (
 		RETURNING count, locked_until`
 	signInClear   = `DELETE FROM sign_in_failures WHERE key = ?1`
 	signInForgive = `UPDATE sign_in_failures SET count = count - 1 WHERE key = ?1 AND count > 0 AND locked_until = 0`
+	signInLocked  = `SELECT locked_until FROM sign_in_failures WHERE key = ?1 AND locked_until > ?2`
+	signInUnlock  = `DELETE FROM sign_in_failures WHERE key = ?1 OR key >= ?2 AND key < ?3`
 	signInPurge   = `DELETE FROM sign_in_failures WHERE key IN (
 		SELECT key FROM sign_in_failures WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)`
 
@@ -66,6 +69,32 @@ func (q *Queries) SignInClear(ctx context.Context, key string) error {
 func (q *Queries) SignInForgive(ctx context.Context, key string) error {
 	_, err := q.change(ctx, signInForgive, key)
 	return err
+}
+
+// SignInLocked returns until when a key is locked.
+func (q *Queries) SignInLocked(ctx context.Context, key string, now time.Time) (time.Time, error) {
+	until, err := get(ctx, q, func(r scanner) (until time.Time, err error) {
+		err = r.Scan(timeColumn{&until})
+		return until, err
+	}, signInLocked, key, micros(now))
+	if errors.Is(err, store.ErrNotFound) {
+		return time.Time{}, nil
+	}
+	return until, err
+}
+
+// SignInUnlock forgets the attempts under a key and under those that begin with
+// a prefix.
+func (q *Queries) SignInUnlock(ctx context.Context, key, prefix string) (int, error) {
+	n, err := q.change(ctx, signInUnlock, key, prefix, prefixEnd(prefix))
+	return int(n), err
+}
+
+// prefixEnd is the least text after all that begin with a prefix. The prefix is
+// of ASCII and not empty.
+func prefixEnd(prefix string) string {
+	last := len(prefix) - 1
+	return prefix[:last] + string(rune(prefix[last]+1))
 }
 
 // SignInPurge deletes keys that no longer count at now.

@@ -93,9 +93,9 @@ func (q *Queries) UserDelete(ctx context.Context, id string) error {
 func (q *Queries) IdentifierInsert(ctx context.Context, id store.Identifier) error {
 	taken := store.ErrConflict
 	switch id.Kind {
-	case store.IdentifierUsername, store.IdentifierAdminUsername:
+	case store.IdentifierUsername, store.IdentifierAdminUsername, store.IdentifierStaffUsername:
 		taken = store.ErrUsernameTaken
-	case store.IdentifierEmail, store.IdentifierAdminEmail:
+	case store.IdentifierEmail, store.IdentifierAdminEmail, store.IdentifierStaffEmail:
 		taken = store.ErrEmailTaken
 	}
 	return q.mustChange(ctx, taken, identifierInsert, string(id.Kind), id.Value, id.Subject)

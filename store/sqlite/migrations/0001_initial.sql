@@ -81,9 +81,9 @@ CREATE INDEX deleted_users_by_purge   ON deleted_users (purge_at, id);
 
 CREATE TABLE support_staff (
     id            TEXT    NOT NULL PRIMARY KEY,
+    name          TEXT    NOT NULL,
     username      TEXT    NOT NULL,
     email         TEXT    NOT NULL,
-    display_name  TEXT    NOT NULL,
     level         INTEGER NOT NULL,
     status        TEXT    NOT NULL,
     mfa_enabled   INTEGER NOT NULL,

@@ -1,0 +1,61 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/usermgmt/usermgmt/store"
+)
+
+func testSettings(t *testing.T, open Opener) {
+	s := open(t)
+	t.Run("SettingGet/Missing", func(t *testing.T) {
+		t.Parallel()
+		_, err := s.SettingGet(t.Context(), newID("x"))
+		wantError(t, err, store.ErrNotFound)
+	})
+	t.Run("SettingPut/InsertsAndReplaces", func(t *testing.T) {
+		t.Parallel()
+		first := store.Setting{Name: newID("x"), Value: `["10.0.0.0/8"]`, UpdatedAt: kept(moment(1)), UpdatedBy: "adm_1"}
+		must(t, s.SettingPut(t.Context(), first))
+		want(t, got(s.SettingGet(t.Context(), first.Name))(t), first)
+		next := store.Setting{Name: first.Name, Value: `[]`, UpdatedAt: kept(moment(2))}
+		must(t, s.SettingPut(t.Context(), next))
+		want(t, got(s.SettingGet(t.Context(), first.Name))(t), next)
+	})
+}
+
+// testSignInLocks asks what a desk needs: whether an account is locked, and to
+// unlock it for all of its devices.
+func testSignInLocks(t *testing.T, open Opener) {
+	s := open(t)
+	rule := store.SignInRule{Limit: 1, Window: 15 * time.Minute}
+	attempt := func(t *testing.T, key string) {
+		t.Helper()
+		_, err := s.SignInAttempt(t.Context(), key, rule, moment(0))
+		must(t, err)
+	}
+	t.Run("SignInLocked/UntilItsEnd", func(t *testing.T) {
+		t.Parallel()
+		key, end := newID("k"), kept(moment(0).Add(rule.Window))
+		want(t, got(s.SignInLocked(t.Context(), key, moment(0)))(t), time.Time{})
+		attempt(t, key)
+		want(t, got(s.SignInLocked(t.Context(), key, moment(0)))(t), time.Time{})
+		attempt(t, key)
+		want(t, got(s.SignInLocked(t.Context(), key, moment(1)))(t), end)
+		want(t, got(s.SignInLocked(t.Context(), key, end))(t), time.Time{})
+	})
+	t.Run("SignInUnlock/TheKeyAndThoseThatBeginSo", func(t *testing.T) {
+		t.Parallel()
+		id := newID("usr_")
+		key, prefix := "user:"+id, "device:"+id+":"
+		for _, k := range []string{key, prefix + "192.0.2.1", prefix + "2001:db8::", "device:" + id + "x:192.0.2.1"} {
+			attempt(t, k)
+			attempt(t, k)
+		}
+		want(t, got(s.SignInUnlock(t.Context(), key, prefix))(t), 3)
+		want(t, got(s.SignInUnlock(t.Context(), key, prefix))(t), 0)
+		want(t, got(s.SignInLocked(t.Context(), key, moment(1)))(t), time.Time{})
+		want(t, got(s.SignInLocked(t.Context(), "device:"+id+"x:192.0.2.1", moment(1)))(t), kept(moment(0).Add(rule.Window)))
+	})
+}
