@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/usermgmt/usermgmt/store"
 	"github.com/usermgmt/usermgmt/store/sqlite"
@@ -15,6 +16,8 @@ import (
 type tap struct {
 	store.Store
 	gate chan struct{} // when set, a batch of reserves waits for a token
+
+	beforeExtend func() // when set, what happens while an extension waits
 
 	mu      sync.Mutex
 	fail    error
@@ -76,6 +79,13 @@ func (s *tap) MeterSettle(ctx context.Context, batch []store.Settle) ([]store.Re
 		return nil, err
 	}
 	return s.Store.MeterSettle(ctx, batch)
+}
+
+func (s *tap) MeterExtend(ctx context.Context, id string, now, expiresAt time.Time) (store.Reservation, error) {
+	if s.beforeExtend != nil {
+		s.beforeExtend()
+	}
+	return s.Store.MeterExtend(ctx, id, now, expiresAt)
 }
 
 // trail keeps the changes that were recorded.

@@ -272,12 +272,14 @@ type MeterStore interface {
 	MeterReserve(ctx context.Context, batch []Reserve) ([]ReserveResult, error)
 	// MeterSettle ends many leases in one transaction. The first ending of a
 	// lease stands: a later one changes nothing and gets the first's answer. A
-	// lease that is settled after its deadline counts the same and ends as
-	// ReservationSettledLate. Credits are taken down to zero, and what is missing
+	// lease that is settled after its deadline, as MeterExtend knows it, counts the
+	// same and ends as ReservationSettledLate. Credits are taken down to zero, and what is missing
 	// is the shortfall. An unknown id is ErrNotFound for the whole batch.
 	MeterSettle(ctx context.Context, batch []Settle) ([]Reservation, error)
 	// MeterExtend moves the deadline of a held lease and returns it. One that
-	// ended, or whose deadline has passed, is returned as it is.
+	// ended, or whose deadline has passed, is returned as it is. Its deadline has
+	// passed also when a lease or consume was decided on at a later time and found
+	// it past: now may have been read before that, and its place may be another's.
 	MeterExtend(ctx context.Context, id string, now, expiresAt time.Time) (Reservation, error)
 	// MeterPurge deletes at most limit leases that were made before a time and
 	// have ended, or whose deadline was before it too, and returns how many went.

@@ -143,6 +143,38 @@ func testExtend(t *testing.T, open Opener) {
 		m.wantUsage(t, moment(61), l, 0, 0)
 		want(t, m.settle(t, store.Settle{ID: r.ID, Amount: 1, Now: moment(61)})[0].Status, store.ReservationSettledLate)
 	})
+	// now was read before the lease lost its place: by waiting for its turn, or by
+	// a clock that is behind.
+	run("QT-01 NotWhenItsPlaceWasGivenAway", func(t *testing.T, r store.Reserve, l store.CounterLimit) {
+		next := lease(5, l)
+		next.Now, next.ExpiresAt = moment(60), moment(120)
+		want(t, refusals(m.reserve(t, next)), []int{-1})
+		expired := held(r)
+		expired.Status = store.ReservationExpired
+		want(t, got(m.MeterExtend(t.Context(), r.ID, moment(59), moment(200)))(t), expired)
+		m.wantUsage(t, moment(61), l, 0, 5)
+		want(t, m.settle(t, store.Settle{ID: r.ID, Amount: 1, Now: moment(59)})[0].Status, store.ReservationSettledLate)
+		m.wantUsage(t, moment(61), l, 1, 5)
+	})
+	run("NotWhenOneOfItsPlacesWasGivenAway", func(t *testing.T, _ store.Reserve, l store.CounterLimit) {
+		first, second := newCounter(1), newCounter(1)
+		r := lease(1, first, second)
+		m.reserve(t, r)
+		next := consume(1, second)
+		next.Now = moment(60)
+		want(t, refusals(m.reserve(t, next)), []int{-1})
+		want(t, got(m.MeterExtend(t.Context(), r.ID, moment(59), moment(200)))(t).Status, store.ReservationExpired)
+		m.wantUsage(t, moment(61), first, 0, 0)
+		m.wantUsage(t, moment(61), second, 1, 0)
+	})
+	run("AlsoPastTheDeadlineAsLongAsNobodyAsked", func(t *testing.T, r store.Reserve, l store.CounterLimit) {
+		m.wantUsage(t, moment(61), l, 0, 0) // who only looks takes nothing away
+		want(t, got(m.MeterExtend(t.Context(), r.ID, moment(59), moment(200)))(t).Status, store.ReservationHeld)
+		m.wantUsage(t, moment(61), l, 0, 5)
+		late := lease(1, l)
+		late.Now, late.ExpiresAt = moment(61), moment(121)
+		want(t, refusals(m.reserve(t, late)), []int{0})
+	})
 	run("NotWhenEnded", func(t *testing.T, r store.Reserve, l store.CounterLimit) {
 		ended := m.settle(t, store.Settle{ID: r.ID, Amount: 2, Now: moment(5)})[0]
 		want(t, got(m.MeterExtend(t.Context(), r.ID, moment(6), moment(200)))(t), ended)

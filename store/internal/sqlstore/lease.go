@@ -20,6 +20,7 @@ const (
 	leaseEnd = `UPDATE reservations SET settled = ?3, ended_at = ?4,
 			status = CASE WHEN ?2 = 'settled' AND expires_at <= ?4 THEN 'settled_late' ELSE ?2 END
 		WHERE id = ?1 AND status = 'held' RETURNING ` + leaseFields
+	leaseLate   = `UPDATE reservations SET status = 'settled_late' WHERE id = ?1 AND status = 'settled'`
 	leaseShort  = `UPDATE reservations SET shortfall = ?2 WHERE id = ?1`
 	leaseExtend = `UPDATE reservations SET expires_at = ?3 WHERE id = ?1 AND status = 'held' AND expires_at = ?2`
 	leasePurge  = `DELETE FROM reservations WHERE id IN (
@@ -28,6 +29,8 @@ const (
 
 	holdInsert = `INSERT INTO holds (subject, meter, period, started_at, expires_at, reservation_id, amount)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)`
+	holdGet = `SELECT 1 FROM holds WHERE subject = ?1 AND meter = ?2 AND period = ?3
+		AND started_at = ?4 AND expires_at = ?5 AND reservation_id = ?6`
 	holdExtend = `UPDATE holds SET expires_at = ?7 WHERE subject = ?1 AND meter = ?2 AND period = ?3
 		AND started_at = ?4 AND expires_at = ?5 AND reservation_id = ?6`
 	holdDelete = `DELETE FROM holds WHERE subject = ?1 AND meter = ?2 AND period = ?3
@@ -87,15 +90,38 @@ func scanLease(r scanner) (l lease, err error) {
 	return l, err
 }
 
-// drop removes the rows by which a lease counts as held.
-func (l lease) drop(ctx context.Context, c Conn) error {
+// place is the arguments that find the row by which a lease counts as held.
+func (l lease) place(k counterKey) []any {
+	return []any{k.subject, k.meter, string(k.period), k.start, micros(l.ExpiresAt), l.ID}
+}
+
+// stands reports whether a lease still has its places: none was given away at a
+// time past its deadline.
+func (l lease) stands(ctx context.Context, c Reader) (bool, error) {
 	for _, k := range l.holds() {
-		if _, err := exec(ctx, c, holdDelete, k.subject, k.meter, string(k.period), k.start,
-			micros(l.ExpiresAt), l.ID); err != nil {
-			return err
+		_, err := one(ctx, c, func(r scanner) (n int64, err error) { return n, r.Scan(&n) }, holdGet, l.place(k)...)
+		if errors.Is(err, store.ErrNotFound) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
 		}
 	}
-	return nil
+	return true, nil
+}
+
+// drop removes the rows by which a lease counts as held, and reports whether all
+// of them were still there.
+func (l lease) drop(ctx context.Context, c Conn) (stood bool, err error) {
+	stood = true
+	for _, k := range l.holds() {
+		n, err := exec(ctx, c, holdDelete, l.place(k)...)
+		if err != nil {
+			return false, err
+		}
+		stood = stood && n > 0
+	}
+	return stood, nil
 }
 
 // MeterSettle ends many leases in one transaction. All are ended before the
@@ -105,7 +131,7 @@ func (q *Queries) MeterSettle(ctx context.Context, batch []store.Settle) ([]stor
 		return nil, nil
 	}
 	return write(ctx, q, func(c Conn) ([]store.Reservation, error) {
-		b := &charging{conn: c, tally: newTally(c, 0), purses: newPurses(c)}
+		b := newCharging(c)
 		ended := make([]store.Reservation, len(batch))
 		var endedBefore, owed []int // indexes into batch
 		for i, s := range batch {
@@ -147,7 +173,13 @@ func (b *charging) end(ctx context.Context, s store.Settle) (lease, error) {
 	for _, k := range l.counters {
 		b.tally.use(k, amount)
 	}
-	return l, l.drop(ctx, b.conn)
+	stood, err := l.drop(ctx, b.conn)
+	if err != nil || stood || l.Status != store.ReservationSettled {
+		return l, err
+	}
+	l.Status = store.ReservationSettledLate // its deadline passed for whoever took its place
+	_, err = exec(ctx, b.conn, leaseLate, l.ID)
+	return l, err
 }
 
 // pay spends what leases of credits were settled with.
@@ -188,7 +220,11 @@ func (q *Queries) MeterExtend(ctx context.Context, id string, now, expiresAt tim
 			if err != nil || l.Status != store.ReservationHeld {
 				return l.Reservation, err
 			}
-			if micros(l.ExpiresAt) <= micros(now) {
+			stands, err := q.standsAt(ctx, c, l, now)
+			if err != nil {
+				return l.Reservation, err
+			}
+			if !stands {
 				l.Status = store.ReservationExpired
 				return l.Reservation, nil
 			}
@@ -203,11 +239,22 @@ func (q *Queries) MeterExtend(ctx context.Context, id string, now, expiresAt tim
 	})
 }
 
+// standsAt reports whether a lease may be extended at a moment: it was read
+// before the transaction began, and others may have decided since.
+func (q *Queries) standsAt(ctx context.Context, c Conn, l lease, now time.Time) (bool, error) {
+	if micros(l.ExpiresAt) <= micros(now) {
+		return false, nil
+	}
+	if err := q.lockCounters(ctx, c, inOrder(countersBy(l.holds()))); err != nil {
+		return false, err
+	}
+	return l.stands(ctx, c)
+}
+
 // moved moves the rows by which a lease counts as held to another deadline.
 func (l lease) moved(ctx context.Context, c Conn, expiresAt time.Time) (store.Reservation, error) {
 	for _, k := range l.holds() {
-		if _, err := exec(ctx, c, holdExtend, k.subject, k.meter, string(k.period), k.start,
-			micros(l.ExpiresAt), l.ID, micros(expiresAt)); err != nil {
+		if _, err := exec(ctx, c, holdExtend, append(l.place(k), micros(expiresAt))...); err != nil {
 			return l.Reservation, err
 		}
 	}
@@ -227,7 +274,7 @@ func (q *Queries) MeterPurge(ctx context.Context, before time.Time, limit int) (
 			if l.Status != store.ReservationHeld {
 				continue
 			}
-			if err := l.drop(ctx, c); err != nil {
+			if _, err := l.drop(ctx, c); err != nil {
 				return 0, err
 			}
 		}

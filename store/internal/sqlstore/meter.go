@@ -17,6 +17,10 @@ type charging struct {
 	purses *purses
 }
 
+func newCharging(c Conn) *charging {
+	return &charging{conn: c, tally: newTally(c), purses: newPurses(c)}
+}
+
 // MeterReserve decides on many leases in their order, in one transaction. What
 // the batch counts at once, and what it spends, is added up first and written at
 // its end, so that a counter that many members share is written once.
@@ -29,8 +33,8 @@ func (q *Queries) MeterReserve(ctx context.Context, batch []store.Reserve) ([]st
 		if err := q.lockCounters(ctx, c, counters); err != nil {
 			return nil, err
 		}
-		b := &charging{conn: c, tally: newTally(c, earliest(batch)), purses: newPurses(c)}
-		if err := b.tally.preload(ctx, counters); err != nil {
+		b := newCharging(c)
+		if err := b.tally.read(ctx, keysOf(counters), earliest(batch)); err != nil {
 			return nil, err
 		}
 		results := make([]store.ReserveResult, len(batch))
@@ -160,7 +164,7 @@ func (b *charging) lease(ctx context.Context, r store.Reserve) (store.Reservatio
 			micros(l.ExpiresAt), l.ID, l.Amount); err != nil {
 			return l.Reservation, err
 		}
-		b.tally.hold(k, l.Amount, micros(r.Now), micros(r.ExpiresAt))
+		b.tally.hold(k, l.Amount, micros(r.ExpiresAt))
 	}
 	return l.Reservation, nil
 }
@@ -208,6 +212,22 @@ func inOrder(counters []store.Counter) []store.Counter {
 	return slices.CompactFunc(counters, func(a, b store.Counter) bool { return keyOf(a) == keyOf(b) })
 }
 
+func keysOf(counters []store.Counter) []counterKey {
+	keys := make([]counterKey, len(counters))
+	for i, c := range counters {
+		keys[i] = keyOf(c)
+	}
+	return keys
+}
+
+func countersBy(keys []counterKey) []store.Counter {
+	counters := make([]store.Counter, len(keys))
+	for i, k := range keys {
+		counters[i] = store.Counter{Subject: k.subject, Meter: k.meter, Window: k.period, Start: fromMicros(k.start)}
+	}
+	return counters
+}
+
 // plain returns the counters of limits.
 func plain(limits []store.CounterLimit) []store.Counter {
 	counters := make([]store.Counter, len(limits))
@@ -230,16 +250,13 @@ func (q *Queries) MeterUsage(ctx context.Context, counters []store.CounterLimit,
 		return nil, nil
 	}
 	return read(ctx, q, func(c Reader) ([]store.CounterState, error) {
-		t := newTally(c, micros(now))
-		if err := t.preload(ctx, inOrder(plain(counters))); err != nil {
+		counts, err := readCounters(ctx, c, keysOf(inOrder(plain(counters))), micros(now))
+		if err != nil {
 			return nil, err
 		}
 		states := make([]store.CounterState, len(counters))
 		for i, l := range counters {
-			n, err := t.at(ctx, keyOf(l.Counter), micros(now))
-			if err != nil {
-				return nil, err
-			}
+			n := counts[keyOf(l.Counter)]
 			states[i] = store.CounterState{CounterLimit: l, Used: n.used, Reserved: n.reserved}
 		}
 		return states, nil

@@ -8,9 +8,8 @@ import (
 	"github.com/usermgmt/usermgmt/store"
 )
 
-// countersText reads counters as they are at the moment ?1. What is held comes
-// from a range of leases that are not past their deadline, together with the
-// first deadline in it: until then the sum stays true.
+// countersText reads counters as they are at the moment ?1: what leases hold that
+// are not past their deadline, and the first deadline of all that have a row.
 func countersText(n int) string {
 	return `SELECT column1, column2, column3, column4,
 		COALESCE((SELECT used FROM usage WHERE subject = column1 AND meter = column2 AND period = column3
@@ -18,9 +17,12 @@ func countersText(n int) string {
 		CAST(COALESCE((SELECT SUM(amount) FROM holds WHERE subject = column1 AND meter = column2 AND period = column3
 			AND started_at = column4 AND expires_at > ?1), 0) AS BIGINT),
 		COALESCE((SELECT MIN(expires_at) FROM holds WHERE subject = column1 AND meter = column2 AND period = column3
-			AND started_at = column4 AND expires_at > ?1), 0)
+			AND started_at = column4), 0)
 		FROM (VALUES ` + tuples("(?, ?, ?, CAST(? AS BIGINT))", n, 2) + `) AS wanted`
 }
+
+const holdsEnded = `DELETE FROM holds WHERE subject = ?1 AND meter = ?2 AND period = ?3 AND started_at = ?4
+	AND expires_at <= ?5`
 
 // counterKey is a counter as the database finds it.
 type counterKey struct {
@@ -46,75 +48,80 @@ func compareKeys(a, b counterKey) int {
 		cmp.Compare(a.period, b.period), cmp.Compare(a.start, b.start))
 }
 
-// count is a counter in the present transaction. It is true for every moment
-// from from on and before until, when the first of the leases in it ends.
+// count is a counter in the present transaction. It is true until the first of
+// the leases in it ends.
 type count struct {
 	used, reserved int64
-	from, until    int64
+	until          int64
+}
+
+// readCounters reads counters as they are at a moment.
+func readCounters(ctx context.Context, c Reader, keys []counterKey, at int64) (map[counterKey]*count, error) {
+	counts := make(map[counterKey]*count, len(keys))
+	return counts, inParts(keys, func(part []counterKey) error {
+		args := make([]any, 1, 1+4*len(part))
+		args[0] = at
+		for _, k := range part {
+			args = append(args, k.subject, k.meter, string(k.period), k.start)
+		}
+		_, err := all(ctx, c, func(r scanner) (struct{}, error) {
+			var k counterKey
+			var n count
+			err := r.Scan(&k.subject, &k.meter, &k.period, &k.start, &n.used, &n.reserved, &n.until)
+			if n.until == 0 {
+				n.until = math.MaxInt64
+			}
+			counts[k] = &n
+			return struct{}{}, err
+		}, countersText(len(part)), args...)
+		return err
+	})
 }
 
 // tally knows the counters of one batch: each is read once, and then follows
 // what the members of the batch take.
+//
+// The row of a hold is its place. A decision at a moment past the deadline of a
+// lease takes the row away before it counts: so what was given to another is
+// not there any more when the lease is extended by a clock, or by a time, that is
+// behind. Each member still decides at a time of its own.
 type tally struct {
-	conn    Reader
-	from    int64 // the earliest moment that a member decides at
+	conn    Conn
 	counts  map[counterKey]*count
 	pending usage // what the batch used and has not written yet
 }
 
-func newTally(c Reader, from int64) *tally {
-	return &tally{conn: c, from: from, counts: map[counterKey]*count{}, pending: usage{}}
+func newTally(c Conn) *tally {
+	return &tally{conn: c, counts: map[counterKey]*count{}, pending: usage{}}
 }
 
-// at returns a counter as it is at a moment, this batch included.
+// at returns a counter to decide on at a moment, this batch included.
 func (t *tally) at(ctx context.Context, k counterKey, now int64) (*count, error) {
 	n := t.counts[k]
-	if n != nil && n.from <= now && now < n.until {
-		return n, nil
-	}
-	from := now
 	if n == nil {
-		from = min(t.from, now)
-	}
-	if err := t.read(ctx, []counterKey{k}, from); err != nil {
-		return nil, err
-	}
-	if now >= t.counts[k].until {
 		if err := t.read(ctx, []counterKey{k}, now); err != nil {
 			return nil, err
 		}
+		n = t.counts[k]
 	}
-	return t.counts[k], nil
-}
-
-// preload reads counters, each once, as they are at the earliest moment.
-func (t *tally) preload(ctx context.Context, counters []store.Counter) error {
-	keys := make([]counterKey, len(counters))
-	for i, c := range counters {
-		keys[i] = keyOf(c)
+	if now < n.until {
+		return n, nil
 	}
-	return inParts(keys, func(part []counterKey) error { return t.read(ctx, part, t.from) })
+	if _, err := exec(ctx, t.conn, holdsEnded, k.subject, k.meter, string(k.period), k.start, now); err != nil {
+		return nil, err
+	}
+	err := t.read(ctx, []counterKey{k}, now)
+	return t.counts[k], err
 }
 
 // read reads counters as they are at a moment. What the batch held so far is in
 // the database already, what it used is not.
 func (t *tally) read(ctx context.Context, keys []counterKey, at int64) error {
-	args := make([]any, 1, 1+4*len(keys))
-	args[0] = at
-	for _, k := range keys {
-		args = append(args, k.subject, k.meter, string(k.period), k.start)
-	}
-	_, err := all(ctx, t.conn, func(r scanner) (struct{}, error) {
-		var k counterKey
-		n := count{from: at}
-		err := r.Scan(&k.subject, &k.meter, &k.period, &k.start, &n.used, &n.reserved, &n.until)
+	counts, err := readCounters(ctx, t.conn, keys, at)
+	for k, n := range counts {
 		n.used += t.pending[k]
-		if n.until == 0 {
-			n.until = math.MaxInt64
-		}
-		t.counts[k] = &n
-		return struct{}{}, err
-	}, countersText(len(keys)), args...)
+		t.counts[k] = n
+	}
 	return err
 }
 
@@ -126,9 +133,9 @@ func (t *tally) use(k counterKey, amount int64) {
 	}
 }
 
-// hold follows a lease that was written, from now until it ends.
-func (t *tally) hold(k counterKey, amount, now, ends int64) {
-	if n := t.counts[k]; n != nil && ends > now {
+// hold follows a lease that was written.
+func (t *tally) hold(k counterKey, amount, ends int64) {
+	if n := t.counts[k]; n != nil {
 		n.reserved += amount
 		n.until = min(n.until, ends)
 	}
