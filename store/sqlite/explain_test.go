@@ -148,6 +148,9 @@ func callEverything(ctx context.Context, q *sqlstore.Queries) {
 	q.PlanDelete(ctx, "p")
 	q.MeterReserve(ctx, []store.Reserve{lease, refused})
 	q.MeterExtend(ctx, "r", now, now.Add(2*time.Hour))
+	late := lease
+	late.ID, late.Now = "late", now.Add(3*time.Hour)
+	q.MeterReserve(ctx, []store.Reserve{late})
 	q.MeterPurge(ctx, now, 10)
 	q.MeterSettle(ctx, []store.Settle{{ID: "r", Amount: 1, Now: now}, {ID: "r", Now: now}})
 	q.MeterAdd(ctx, []store.UsageAdd{{Counters: []store.Counter{limit.Counter}, Amount: 1}})

@@ -3,6 +3,7 @@ package storetest
 import (
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/usermgmt/usermgmt/store"
 )
@@ -125,12 +126,29 @@ func testRefund(t *testing.T, open Opener) {
 		want(t, m.settle(t, store.Settle{ID: r.ID, Amount: 1, Now: moment(8)})[0], first)
 		m.wantUsage(t, moment(8), l, 9, 0)
 	})
-	run("FallsNoLowerThanNothing", func(t *testing.T, r store.Reserve, l store.CounterLimit) {
+	run("NothingOfBeforeAReset", func(t *testing.T, r store.Reserve, l store.CounterLimit) {
 		m.settle(t, store.Settle{ID: r.ID, Amount: 4, Now: moment(5)})
 		must(t, m.MeterReset(t.Context(), []store.Counter{l.Counter}))
-		must(t, m.MeterAdd(t.Context(), []store.UsageAdd{{Counters: []store.Counter{l.Counter}, Amount: 1}}))
+		must(t, m.MeterAdd(t.Context(), []store.UsageAdd{{Counters: []store.Counter{l.Counter}, Amount: 5}}))
+		want(t, got(m.MeterRefund(t.Context(), store.Refund{ID: r.ID, Now: moment(6)}))(t).Refunded, 4)
+		m.wantUsage(t, moment(6), l, 5, 0)
+		points := got(m.UsageHistory(t.Context(), l.Subject, l.Meter, l.Start, l.Start.Add(time.Hour)))(t)
+		want(t, points, []store.UsagePoint{{Meter: l.Meter, Date: l.Start, Used: 5}})
+	})
+	run("WhatWasSettledAfterAReset", func(t *testing.T, r store.Reserve, l store.CounterLimit) {
+		must(t, m.MeterAdd(t.Context(), []store.UsageAdd{{Counters: []store.Counter{l.Counter}, Amount: 3}}))
+		must(t, m.MeterReset(t.Context(), []store.Counter{l.Counter}))
+		other := newCounter(9)
+		two := lease(1, l, other)
+		m.reserve(t, two)
+		m.settle(t, store.Settle{ID: r.ID, Amount: 4, Now: moment(5)}, store.Settle{ID: two.ID, Amount: 1, Now: moment(5)})
 		got(m.MeterRefund(t.Context(), store.Refund{ID: r.ID, Now: moment(6)}))(t)
-		m.wantUsage(t, moment(6), l, 0, 0)
+		m.wantUsage(t, moment(6), l, 1, 0)
+		must(t, m.MeterReset(t.Context(), []store.Counter{other.Counter}))
+		must(t, m.MeterAdd(t.Context(), []store.UsageAdd{{Counters: []store.Counter{other.Counter}, Amount: 2}}))
+		got(m.MeterRefund(t.Context(), store.Refund{ID: two.ID, Now: moment(7)}))(t)
+		m.wantUsage(t, moment(7), l, 0, 0)
+		m.wantUsage(t, moment(7), other, 2, 0)
 	})
 	run("OnlyWhatIsSettled", func(t *testing.T, r store.Reserve, l store.CounterLimit) {
 		_, err := m.MeterRefund(t.Context(), store.Refund{ID: r.ID, Now: moment(5)})

@@ -172,6 +172,32 @@ func testCreditRefunds(run func(string, func(*testing.T, purse))) {
 		want(t, got(p.MeterRefund(t.Context(), store.Refund{ID: spend.ID, Now: moment(3)}))(t).Refunded, 5)
 		p.wantBalance(t, 3, 7, 0)
 	})
+	run("MeterRefund/CreditsGoBackAndTheirUsageNotAfterAReset", func(t *testing.T, p purse) {
+		p.grant(t, newGrant(p.user, 20))
+		day := newCounter(store.Unlimited)
+		reset := func() { must(t, p.MeterReset(t.Context(), []store.Counter{day.Counter})) }
+		charge := func(consume bool) string {
+			r := p.ask(1, 3, consume)
+			r.Limits = []store.CounterLimit{day}
+			p.reserve(t, r)
+			if !consume {
+				p.settle(t, store.Settle{ID: r.ID, Amount: 3, Now: moment(2)})
+			}
+			return r.ID
+		}
+		for _, consume := range []bool{true, false} {
+			before := charge(consume)
+			reset()
+			after := charge(consume)
+			charge(consume)
+			for _, id := range []string{before, after} {
+				want(t, got(p.MeterRefund(t.Context(), store.Refund{ID: id, Now: moment(3)}))(t).Refunded, 3)
+			}
+			p.wantUsage(t, moment(3), day, 3, 0)
+			reset()
+		}
+		p.wantBalance(t, 3, 14, 0)
+	})
 	run("MeterRefund/ToAGrantThatEnded", func(t *testing.T, p purse) {
 		ended, never := until(newGrant(p.user, 3), 10), newGrant(p.user, 4)
 		p.grant(t, ended)

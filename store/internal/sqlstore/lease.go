@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -21,6 +22,7 @@ const (
 			status = CASE WHEN ?2 = 'settled' AND expires_at <= ?4 THEN 'settled_late' ELSE ?2 END
 		WHERE id = ?1 AND status = 'held' RETURNING ` + leaseFields
 	leaseLate   = `UPDATE reservations SET status = 'settled_late' WHERE id = ?1 AND status = 'settled'`
+	leaseCounts = `UPDATE reservations SET counters = ?2 WHERE id = ?1`
 	leaseShort  = `UPDATE reservations SET shortfall = ?2 WHERE id = ?1`
 	leaseExtend = `UPDATE reservations SET expires_at = ?3 WHERE id = ?1 AND status = 'held' AND expires_at = ?2`
 	leasePurge  = `DELETE FROM reservations WHERE id IN (
@@ -42,6 +44,7 @@ const (
 type lease struct {
 	store.Reservation
 	counters []counterKey
+	resets   map[counterKey]int64 // how often they had been reset when they counted it
 }
 
 // holds are the counters that a lease has a row for, while it is held.
@@ -59,12 +62,14 @@ type counterText struct {
 	Meter   string       `json:"m,omitempty"`
 	Window  store.Window `json:"w"`
 	Start   int64        `json:"t"`
+	Resets  int64        `json:"r,omitempty"`
 }
 
-func insertLease(ctx context.Context, c Conn, l lease) error {
+// text is how the counters of a lease are stored.
+func (l lease) text() string {
 	counters := make([]counterText, len(l.counters))
 	for i, k := range l.counters {
-		counters[i] = counterText{Window: k.period, Start: k.start}
+		counters[i] = counterText{Window: k.period, Start: k.start, Resets: l.resets[k]}
 		if k.subject != l.Subject {
 			counters[i].Subject = k.subject
 		}
@@ -72,8 +77,12 @@ func insertLease(ctx context.Context, c Conn, l lease) error {
 			counters[i].Meter = k.meter
 		}
 	}
+	return text(counters)
+}
+
+func insertLease(ctx context.Context, c Conn, l lease) error {
 	n, err := exec(ctx, c, leaseInsert, l.ID, l.Subject, l.Meter, l.Amount, string(l.Status), l.Settled,
-		l.Shortfall, l.Refunded, micros(l.ExpiresAt), micros(l.CreatedAt), micros(l.EndedAt), text(counters))
+		l.Shortfall, l.Refunded, micros(l.ExpiresAt), micros(l.CreatedAt), micros(l.EndedAt), l.text())
 	if err == nil && n == 0 {
 		return store.ErrConflict
 	}
@@ -85,9 +94,22 @@ func scanLease(r scanner) (l lease, err error) {
 	err = r.Scan(&l.ID, &l.Subject, &l.Meter, &l.Amount, &l.Status, &l.Settled, &l.Shortfall, &l.Refunded,
 		timeColumn{&l.ExpiresAt}, timeColumn{&l.CreatedAt}, timeColumn{&l.EndedAt}, jsonColumn{&counters})
 	for _, k := range counters {
-		l.counters = append(l.counters, counterKey{cmp.Or(k.Subject, l.Subject), cmp.Or(k.Meter, l.Meter), k.Window, k.Start})
+		key := counterKey{cmp.Or(k.Subject, l.Subject), cmp.Or(k.Meter, l.Meter), k.Window, k.Start}
+		l.counters = append(l.counters, key)
+		l.counted(key, k.Resets)
 	}
 	return l, err
+}
+
+// counted notes how often a counter of the lease had been reset.
+func (l *lease) counted(k counterKey, resets int64) {
+	if resets == 0 {
+		return
+	}
+	if l.resets == nil {
+		l.resets = map[counterKey]int64{}
+	}
+	l.resets[k] = resets
 }
 
 // place is the arguments that find the row by which a lease counts as held.
@@ -134,6 +156,7 @@ func (q *Queries) MeterSettle(ctx context.Context, batch []store.Settle) ([]stor
 		b := newCharging(c)
 		ended := make([]store.Reservation, len(batch))
 		var endedBefore, owed []int // indexes into batch
+		var counted []lease
 		for i, s := range batch {
 			l, err := b.end(ctx, s)
 			switch {
@@ -141,8 +164,11 @@ func (q *Queries) MeterSettle(ctx context.Context, batch []store.Settle) ([]stor
 				endedBefore = append(endedBefore, i)
 			case err != nil:
 				return nil, err
-			case l.Meter == store.Credits && l.Settled > 0:
-				owed = append(owed, i)
+			case l.Settled > 0:
+				counted = append(counted, l)
+				if l.Meter == store.Credits {
+					owed = append(owed, i)
+				}
 			}
 			ended[i] = l.Reservation
 		}
@@ -156,8 +182,32 @@ func (q *Queries) MeterSettle(ctx context.Context, batch []store.Settle) ([]stor
 			}
 			ended[i] = l.Reservation
 		}
-		return ended, b.write(ctx)
+		if err := b.write(ctx); err != nil {
+			return nil, err
+		}
+		return ended, b.noteResets(ctx, counted)
 	})
+}
+
+// noteResets writes down with leases that were settled how often their counters
+// had been reset by then. Hardly any was.
+func (b *charging) noteResets(ctx context.Context, settled []lease) error {
+	resets, err := readResets(ctx, b.conn, slices.SortedFunc(maps.Keys(b.tally.pending), compareKeys))
+	if err != nil || len(resets) == 0 {
+		return err
+	}
+	for _, l := range settled {
+		for _, k := range l.counters {
+			l.counted(k, resets[k])
+		}
+		if l.resets == nil {
+			continue
+		}
+		if _, err := exec(ctx, b.conn, leaseCounts, l.ID, l.text()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // end ends one lease that is held, and is ErrNotFound for any other.

@@ -131,14 +131,17 @@ func (b *charging) check(ctx context.Context, r store.Reserve) (store.ReserveRes
 func (b *charging) consume(ctx context.Context, r store.Reserve) (store.Reservation, error) {
 	done := store.Reservation{ID: r.ID, Subject: r.Subject, Meter: r.Meter, Amount: r.Amount, Settled: r.Amount,
 		Status: store.ReservationSettled, ExpiresAt: stored(r.Now), CreatedAt: stored(r.Now), EndedAt: stored(r.Now)}
-	counters := countersOfOne(r)
-	for _, k := range counters {
+	l := lease{Reservation: done, counters: countersOfOne(r)}
+	for _, k := range l.counters {
 		b.tally.use(k, r.Amount)
 	}
 	if r.Meter != store.Credits {
 		return done, nil
 	}
-	if err := insertLease(ctx, b.conn, lease{Reservation: done, counters: counters}); err != nil {
+	for _, k := range l.counters {
+		l.counted(k, b.tally.counts[k].resets)
+	}
+	if err := insertLease(ctx, b.conn, l); err != nil {
 		return done, err
 	}
 	p, err := b.purses.of(ctx, r.Subject)

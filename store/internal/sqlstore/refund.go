@@ -59,7 +59,7 @@ func refundedBefore(ctx context.Context, c Conn, id string) (store.Reservation, 
 // from: to one that has ended in the meantime only to go with it.
 func (q *Queries) giveBack(ctx context.Context, c Conn, l lease, r store.Refund) error {
 	for _, k := range l.counters {
-		if _, err := exec(ctx, c, usageGiveBack, k.subject, k.meter, string(k.period), k.start, l.Settled); err != nil {
+		if _, err := exec(ctx, c, usageGiveBack, k.subject, k.meter, string(k.period), k.start, l.Settled, l.resets[k]); err != nil {
 			return err
 		}
 	}

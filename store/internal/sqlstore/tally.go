@@ -12,13 +12,13 @@ import (
 // are not past their deadline, and the first deadline of all that have a row.
 func countersText(n int) string {
 	return `SELECT column1, column2, column3, column4,
-		COALESCE((SELECT used FROM usage WHERE subject = column1 AND meter = column2 AND period = column3
-			AND started_at = column4), 0),
+		COALESCE(used, 0), COALESCE(resets, 0),
 		CAST(COALESCE((SELECT SUM(amount) FROM holds WHERE subject = column1 AND meter = column2 AND period = column3
 			AND started_at = column4 AND expires_at > ?1), 0) AS BIGINT),
 		COALESCE((SELECT MIN(expires_at) FROM holds WHERE subject = column1 AND meter = column2 AND period = column3
 			AND started_at = column4), 0)
-		FROM (VALUES ` + tuples("(?, ?, ?, CAST(? AS BIGINT))", n, 2) + `) AS wanted`
+		FROM (VALUES ` + tuples("(?, ?, ?, CAST(? AS BIGINT))", n, 2) + `) AS wanted
+		LEFT JOIN usage ON subject = column1 AND meter = column2 AND period = column3 AND started_at = column4`
 }
 
 const holdsEnded = `DELETE FROM holds WHERE subject = ?1 AND meter = ?2 AND period = ?3 AND started_at = ?4
@@ -52,6 +52,7 @@ func compareKeys(a, b counterKey) int {
 // the leases in it ends.
 type count struct {
 	used, reserved int64
+	resets         int64 // how often used was reset
 	until          int64
 }
 
@@ -67,7 +68,7 @@ func readCounters(ctx context.Context, c Reader, keys []counterKey, at int64) (m
 		_, err := all(ctx, c, func(r scanner) (struct{}, error) {
 			var k counterKey
 			var n count
-			err := r.Scan(&k.subject, &k.meter, &k.period, &k.start, &n.used, &n.reserved, &n.until)
+			err := r.Scan(&k.subject, &k.meter, &k.period, &k.start, &n.used, &n.resets, &n.reserved, &n.until)
 			if n.until == 0 {
 				n.until = math.MaxInt64
 			}

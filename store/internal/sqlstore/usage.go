@@ -10,11 +10,12 @@ import (
 )
 
 const (
+	// What was counted before a reset is not in used any more.
 	usageGiveBack = `UPDATE usage SET
-			used    = CASE WHEN used    > ?5 THEN used    - ?5 ELSE 0 END,
+			used    = CASE WHEN resets <> ?6 THEN used WHEN used > ?5 THEN used - ?5 ELSE 0 END,
 			counted = CASE WHEN counted > ?5 THEN counted - ?5 ELSE 0 END
 		WHERE subject = ?1 AND meter = ?2 AND period = ?3 AND started_at = ?4`
-	usageReset = `UPDATE usage SET used = 0
+	usageReset = `UPDATE usage SET used = 0, resets = resets + 1
 		WHERE subject = ?1 AND meter = ?2 AND period = ?3 AND started_at = ?4`
 	usageHistory = `SELECT meter, started_at, counted FROM usage
 		WHERE subject = ?1 AND meter = ?2 AND period = 'day' AND started_at >= ?3 AND started_at < ?4 AND counted > 0
@@ -61,14 +62,42 @@ func (q *Queries) MeterAdd(ctx context.Context, batch []store.UsageAdd) error {
 	return q.run.Write(ctx, func(c Conn) error { return used.write(ctx, c) })
 }
 
+// resetsText reads which of some counters were reset, and how often.
+func resetsText(n int) string {
+	return `SELECT subject, meter, period, started_at, resets FROM usage
+		WHERE resets > 0 AND (subject, meter, period, started_at) IN (VALUES ` +
+		tuples("(?, ?, ?, CAST(? AS BIGINT))", n, 1) + `)`
+}
+
+func readResets(ctx context.Context, c Reader, keys []counterKey) (map[counterKey]int64, error) {
+	resets := map[counterKey]int64{}
+	return resets, inParts(keys, func(part []counterKey) error {
+		args := make([]any, 0, 4*len(part))
+		for _, k := range part {
+			args = append(args, k.subject, k.meter, string(k.period), k.start)
+		}
+		_, err := all(ctx, c, func(r scanner) (struct{}, error) {
+			var k counterKey
+			var n int64
+			err := r.Scan(&k.subject, &k.meter, &k.period, &k.start, &n)
+			resets[k] = n
+			return struct{}{}, err
+		}, resetsText(len(part)), args...)
+		return err
+	})
+}
+
 // MeterReset sets counters to 0.
 func (q *Queries) MeterReset(ctx context.Context, counters []store.Counter) error {
 	if len(counters) == 0 {
 		return nil
 	}
 	return q.run.Write(ctx, func(c Conn) error {
-		for _, counter := range inOrder(slices.Clone(counters)) {
-			k := keyOf(counter)
+		counters := inOrder(slices.Clone(counters))
+		if err := q.lockCounters(ctx, c, counters); err != nil {
+			return err
+		}
+		for _, k := range keysOf(counters) {
 			if _, err := exec(ctx, c, usageReset, k.subject, k.meter, string(k.period), k.start); err != nil {
 				return err
 			}

@@ -240,6 +240,7 @@ CREATE TABLE usage (
     started_at INTEGER NOT NULL,
     used       INTEGER NOT NULL, -- what limits are held against
     counted    INTEGER NOT NULL, -- the same, but that resets do not take from it
+    resets     INTEGER NOT NULL DEFAULT 0, -- how often used was set to 0: a refund gives back to used what it was counted in since
     PRIMARY KEY (subject, meter, period, started_at)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX usage_by_start ON usage (started_at);
