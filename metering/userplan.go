@@ -24,7 +24,7 @@ const (
 // SetPlan gives a user another plan and returns the user. usage says what
 // happens to what was used so far; empty means KeepUsage. With it, a limit of a
 // week or month in which the meter was not limited before starts at what the
-// days of that week or month counted. Units that are held stay held. The new
+// days of that week or month counted since usage was last reset. Units that are held stay held. The new
 // plan's credit grant of the present window is given at once.
 //
 // An unknown user is ErrNotFound, an unknown plan or usage ErrValidation. A user
@@ -55,7 +55,7 @@ func (s *Service) SetPlan(ctx context.Context, actor store.Actor, userID, plan s
 		c.Changes = map[string]store.Diff{"plan": {From: from, To: plan}}
 		if usage == ZeroUsage {
 			c.Changes["usage"] = store.Diff{From: KeepUsage, To: ZeroUsage}
-			err = q.MeterReset(ctx, s.present(user, s.limitable(), c.At))
+			err = q.MeterReset(ctx, s.forgiven(user, s.limitable(), c.At))
 		} else {
 			err = s.carry(ctx, q, before, next, c.At)
 		}
@@ -119,10 +119,10 @@ func (s *Service) SetLimits(ctx context.Context, actor store.Actor, userID strin
 	return user, nil
 }
 
-// ResetUsage starts the present windows of a user's meter anew; "" means of
-// every meter. When they end does not change, units that are held stay held, the
-// history keeps what was counted, and limits of the user's keys keep what they
-// have. It needs a reason (ErrReasonRequired). An unknown meter is
+// ResetUsage starts the present windows of a user's meter anew, and forgives the
+// days that the present week and month are made of; "" means of every meter. When
+// windows end does not change, units that are held stay held, the history keeps
+// what was counted, and limits of the user's keys keep what they have. It needs a reason (ErrReasonRequired). An unknown meter is
 // ErrValidation, an unknown user ErrNotFound.
 func (s *Service) ResetUsage(ctx context.Context, actor store.Actor, userID, meter, reason string) error {
 	if err := change.CheckReason(reason); err != nil {
@@ -141,13 +141,12 @@ func (s *Service) ResetUsage(ctx context.Context, actor store.Actor, userID, met
 			return err
 		}
 		describeUser(c, "user.usage_reset", userID, reason)
-		counters := s.present(user, meters, c.At)
-		used, err := usedOf(ctx, q, counters, c.At)
+		used, err := usedOf(ctx, q, s.present(user, meters, c.At), c.At)
 		if err != nil {
 			return err
 		}
 		c.Changes = used
-		return q.MeterReset(ctx, counters)
+		return q.MeterReset(ctx, s.forgiven(user, meters, c.At))
 	})
 }
 
@@ -166,6 +165,28 @@ func (s *Service) present(user store.User, meters []string, now time.Time) (coun
 		}
 	}
 	return counters
+}
+
+// forgiven returns those counters and the days before that the present week and
+// month are made of: a limit that a later plan brings starts at what they say.
+func (s *Service) forgiven(user store.User, meters []string, now time.Time) []store.Counter {
+	counters := s.present(user, meters, now)
+	for _, meter := range meters {
+		for _, w := range []store.Window{store.Week, store.Month} {
+			counters = append(counters, s.daysOf(user, meter, w, now)...)
+		}
+	}
+	return counters
+}
+
+// daysOf returns the days of the present week or month, to this one.
+func (s *Service) daysOf(user store.User, meter string, w store.Window, now time.Time) (days []store.Counter) {
+	start, _ := windowAt(w, user.Zone, s.locations.load, now)
+	today, _ := windowAt(store.Day, user.Zone, s.locations.load, now)
+	for day := start; !day.After(today); day = day.AddDate(0, 0, 1) {
+		days = append(days, store.Counter{Subject: user.ID, Meter: meter, Window: store.Day, Start: day})
+	}
+	return days
 }
 
 // usedOf is what a reset takes from counters, for the audit trail.
@@ -211,12 +232,8 @@ func (s *Service) carry(ctx context.Context, q store.Queries, user store.User, n
 // carryDays brings a counter up to the sum of its days.
 func (s *Service) carryDays(ctx context.Context, q store.Queries, user store.User, l store.Limit, now time.Time) error {
 	start, _ := windowAt(l.Window, user.Zone, s.locations.load, now)
-	today, _ := windowAt(store.Day, user.Zone, s.locations.load, now)
 	window := store.Counter{Subject: user.ID, Meter: l.Meter, Window: l.Window, Start: start}
-	counters := []store.Counter{window}
-	for day := start; !day.After(today); day = day.AddDate(0, 0, 1) {
-		counters = append(counters, store.Counter{Subject: user.ID, Meter: l.Meter, Window: store.Day, Start: day})
-	}
+	counters := append([]store.Counter{window}, s.daysOf(user, l.Meter, l.Window, now)...)
 	states, err := q.MeterUsage(ctx, against(counters), now)
 	if err != nil {
 		return err

@@ -84,6 +84,44 @@ func TestCase_Q12_AChangeOfPlanSaysWhatBecomesOfUsage(t *testing.T) {
 	}
 }
 
+// What was forgiven is not held against a limit that comes later.
+func TestCase_Q12_ALimitThatComesAfterAResetCountsFromTheReset(t *testing.T) {
+	t.Parallel()
+	for name, reset := range map[string]func(*bench) error{
+		"ResetUsage": func(b *bench) error {
+			return b.ResetUsage(t.Context(), staff, ann.Subject, metering.Conversations, "sorry")
+		},
+		"SetPlan": func(b *bench) error {
+			_, err := b.SetPlan(t.Context(), staff, ann.Subject, "free", metering.ZeroUsage, "sorry")
+			return err
+		},
+	} {
+		b := open(t, daily(20)).withUser(t)
+		b.addPlan(t, "pro", weekly(18), monthly(50))
+		for _, days := range []int{-7, -2, -1} { // a Friday of the month, Wednesday and Thursday of the week
+			b.now = noon.AddDate(0, 0, days)
+			b.use(t, 4)
+		}
+		b.now = noon
+		b.use(t, 3)
+		if err := reset(b); err != nil {
+			t.Fatal(err)
+		}
+		b.use(t, 2)
+		if _, err := b.SetPlan(t.Context(), staff, ann.Subject, "pro", metering.KeepUsage, "upgrade"); err != nil {
+			t.Fatal(err)
+		}
+		t.Log(name)
+		b.wantUsed(t, store.Day, 2, store.Unlimited)
+		b.wantUsed(t, store.Week, 2, 16)
+		b.wantUsed(t, store.Month, 2, 48)
+		history, err := b.History(t.Context(), ann, "", time.Time{}, time.Time{})
+		if err != nil || len(history) != 4 {
+			t.Errorf("the history is %+v, %v", history, err)
+		}
+	}
+}
+
 func TestSetPlanIsAuditedOnceAndRefusesWhatIsNotThere(t *testing.T) {
 	t.Parallel()
 	b := open(t, daily(5)).withUser(t)
