@@ -10,6 +10,11 @@ import (
 	"github.com/usermgmt/usermgmt/store"
 )
 
+// RefundPeriod is how long after its end a charge can be refunded: long enough
+// for somebody to complain about a month's bill. Reservations are kept a little
+// longer.
+const RefundPeriod = 30 * 24 * time.Hour
+
 // Settle ends a lease with the actual amount, 0 or more. It never fails for
 // being more than was held, nor for coming after the deadline: what was used is
 // counted. The first ending of a lease stands; a later one gets its answer. An
@@ -79,9 +84,11 @@ func (s *Service) Extend(ctx context.Context, id string, ttl time.Duration) (sto
 // Refund gives back what a settled reservation was charged: its units, or its
 // credits to the grants they came from. The id may also be that of credits that
 // were consumed, or of a spend in the ledger. The first refund stands; a later
-// one gets its answer. A reservation that was not settled is ErrConflict, an
-// unknown one ErrNotFound, as may be one that was made more than a day ago. ErrUnavailable
-// leaves open whether it was refunded; asking again is harmless.
+// one gets its answer. Units of before a reset of usage are taken from the
+// history only: the reset has given them back already. A reservation that was not
+// settled, or that ended longer than RefundPeriod ago, is ErrConflict, an unknown
+// one ErrNotFound, as the latter becomes in time. ErrUnavailable leaves open
+// whether it was refunded; asking again is harmless.
 func (s *Service) Refund(ctx context.Context, id, reason string) (store.Reservation, error) {
 	if err := change.OutsideHook(ctx); err != nil {
 		return store.Reservation{}, err
@@ -89,7 +96,12 @@ func (s *Service) Refund(ctx context.Context, id, reason string) (store.Reservat
 	if !ids.Is(ids.Reservation, id) && !ids.Is(ids.Ledger, id) {
 		return store.Reservation{}, errNoReservation()
 	}
-	return s.cfg.Store.MeterRefund(ctx, store.Refund{ID: id, Reason: reason, Now: s.now()})
+	now := s.now()
+	r, err := s.cfg.Store.MeterRefund(ctx, store.Refund{ID: id, Reason: reason, Now: now, Since: now.Add(-RefundPeriod)})
+	if errors.Is(err, store.ErrNotFound) {
+		err = store.Errorf(store.ErrNotFound, "There is no such reservation, or it ended more than 30 days ago and is refunded no more.")
+	}
+	return r, err
 }
 
 func errNoReservation() error {

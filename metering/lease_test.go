@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/usermgmt/usermgmt/metering"
 	"github.com/usermgmt/usermgmt/store"
 )
 
@@ -33,5 +34,38 @@ func TestCase_QT_01_ALeaseWhosePlaceWasGivenAwayIsNotExtended(t *testing.T) {
 	ended, err := b.Settle(t.Context(), r.ID, 1, store.OutcomeComplete)
 	if err != nil || ended.Status != store.ReservationSettledLate {
 		t.Errorf("Settle = %+v, %v", ended, err)
+	}
+}
+
+func TestAChargeIsRefundedForThirtyDaysAfterItsEnd(t *testing.T) {
+	t.Parallel()
+	b := open(t, daily(10))
+	var charged [2]store.Reservation
+	for i := range charged { // each is held for two days before it ends
+		b.now = noon
+		charged[i] = b.mustReserve(t, ann)
+		for range 100 {
+			b.now = b.now.Add(29 * time.Minute)
+			if _, err := b.Extend(t.Context(), charged[i].ID, 30*time.Minute); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := b.Settle(t.Context(), charged[i].ID, 1, store.OutcomeComplete); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ended := b.now
+	for i, row := range []struct {
+		after time.Duration
+		want  error
+	}{{metering.RefundPeriod, nil}, {metering.RefundPeriod + time.Microsecond, store.ErrConflict}} {
+		b.now = ended.Add(row.after)
+		r, err := b.Refund(t.Context(), charged[i].ID, "broken")
+		if !errors.Is(err, row.want) || err == nil && r.Refunded != 1 {
+			t.Errorf("%v after its end: %+v, %v; want %v", row.after, r, err, row.want)
+		}
+	}
+	if r, err := b.Refund(t.Context(), charged[0].ID, "again"); err != nil || r.Refunded != 1 {
+		t.Errorf("asked again: %+v, %v", r, err)
 	}
 }

@@ -191,6 +191,7 @@ type Refund struct {
 	ID     string // of the reservation, or of the ledger entry of the spend
 	Reason string
 	Now    time.Time
+	Since  time.Time // what ended before is not refunded any more
 }
 
 // UsagePoint is what was counted of a meter on one day.

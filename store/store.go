@@ -281,21 +281,23 @@ type MeterStore interface {
 	// passed also when a lease or consume was decided on at a later time and found
 	// it past: now may have been read before that, and its place may be another's.
 	MeterExtend(ctx context.Context, id string, now, expiresAt time.Time) (Reservation, error)
-	// MeterPurge deletes at most limit leases that were made before a time and
-	// have ended, or whose deadline was before it too, and returns how many went.
-	// What they counted stays counted; a late settle of one is ErrNotFound.
+	// MeterPurge deletes at most limit leases and consumes whose deadline was
+	// before a time, and their end too where they have one, and returns how many
+	// went. What they counted stays counted; a late settle or a refund of one is
+	// ErrNotFound.
 	MeterPurge(ctx context.Context, before time.Time, limit int) (int, error)
 	// MeterAdd counts units without a limit.
 	MeterAdd(ctx context.Context, batch []UsageAdd) error
 	// MeterUsage reads counters as they are at now, in the order given.
 	MeterUsage(ctx context.Context, counters []CounterLimit, now time.Time) ([]CounterState, error)
 	// MeterRefund gives back what a settled lease was charged: its units to the
-	// counters, which fall no lower than 0, and its credits to the grants they
-	// came from, of which one that has ended in the meantime is gone again at
-	// once. The first refund stands; a later one changes nothing and gets its
-	// answer. The ID may also be that of credits that were consumed, or of a
-	// spend in the ledger, whose whole charge is refunded. A lease that is not
-	// settled is ErrConflict.
+	// counters, but of what a counter was reset since only to the history, and its
+	// credits to the grants they came from, of which one that has ended in the
+	// meantime is gone again at once. The first refund stands; a later one changes
+	// nothing and gets its answer. The ID may also be that of credits that were
+	// consumed, or of a spend in the ledger, whose whole charge is refunded. A
+	// lease that is not settled is ErrConflict, and so is one that ended before
+	// r.Since, or is purged and known by its spend only.
 	MeterRefund(ctx context.Context, r Refund) (Reservation, error)
 	// MeterReset sets counters to 0. Leases that are held stay, and the history
 	// keeps what was counted.

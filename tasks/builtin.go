@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/usermgmt/usermgmt/internal/change"
+	"github.com/usermgmt/usermgmt/metering"
 	"github.com/usermgmt/usermgmt/store"
 )
 
@@ -15,7 +16,7 @@ import (
 const (
 	sessionsKeptFor = 24 * time.Hour
 	devicesKeptFor  = 30 * 24 * time.Hour
-	leasesKeptFor   = 24 * time.Hour
+	leasesKeptFor   = metering.RefundPeriod + 24*time.Hour // so that a refund that is too late is told so, also by a clock that is behind
 	runsKeptFor     = mostPause + 24*time.Hour
 	chunk           = 500
 )

@@ -16,6 +16,7 @@ import (
 
 	"github.com/usermgmt/usermgmt/internal/change"
 	"github.com/usermgmt/usermgmt/internal/version"
+	"github.com/usermgmt/usermgmt/metering"
 	"github.com/usermgmt/usermgmt/store"
 	"github.com/usermgmt/usermgmt/store/sqlite"
 	"github.com/usermgmt/usermgmt/tasks"
@@ -86,9 +87,17 @@ func TestWhatNobodyNeedsIsDeleted(t *testing.T) {
 	must(s.FeedAppend(ctx, "ins_1", h.now, []string{"k"}))
 	must(s.IdempotencyPut(ctx, repeated))
 	must(s.MeterAdd(ctx, []store.UsageAdd{{Counters: []store.Counter{counter}, Amount: 3}}))
+	_, err = s.MeterReserve(ctx, []store.Reserve{{ID: "res_1", Subject: "usr_1", Meter: "m", Amount: 1, Now: h.now, ExpiresAt: h.now.Add(time.Minute)}})
+	must(err)
+	_, err = s.MeterSettle(ctx, []store.Settle{{ID: "res_1", Amount: 1, Now: h.now.Add(48 * time.Hour)}})
+	must(err)
 	_, _, err = s.TaskClaim(ctx, store.TaskClaim{Task: "t", ScheduledAt: h.now, Now: h.now, LeaseUntil: h.now.Add(time.Minute)})
 	must(err)
 
+	charge := func() bool {
+		_, err := s.MeterExtend(ctx, "res_1", h.now, h.now)
+		return err == nil
+	}
 	// left is what there is of each.
 	left := func() []bool {
 		t.Helper()
@@ -102,16 +111,21 @@ func TestWhatNobodyNeedsIsDeleted(t *testing.T) {
 		must(err)
 		runs, err := s.TaskRuns(ctx, "t", 1)
 		must(err)
-		return []bool{session == nil, device, len(feed) > 0, key == nil, usage[0].Used > 0, len(runs) > 0}
+		return []bool{session == nil, device, len(feed) > 0, key == nil, usage[0].Used > 0, len(runs) > 0, charge()}
 	}
 	must(h.run(t, h.names()...))
-	if diff := cmp.Diff([]bool{true, true, true, true, true, true}, left()); diff != "" {
+	if diff := cmp.Diff([]bool{true, true, true, true, true, true, true}, left()); diff != "" {
 		t.Errorf("what is needed (-want +got):\n%s", diff)
 	}
 	began := h.now
+	h.now = began.Add(metering.RefundPeriod + 48*time.Hour)
+	must(h.run(t, h.names()...))
+	if !charge() {
+		t.Error("a charge that can still be refunded is gone")
+	}
 	h.now = began.Add(399 * 24 * time.Hour)
 	must(h.run(t, h.names()...))
-	if diff := cmp.Diff([]bool{false, false, false, false, true, false}, left()); diff != "" {
+	if diff := cmp.Diff([]bool{false, false, false, false, true, false, false}, left()); diff != "" {
 		t.Errorf("after 399 days (-want +got):\n%s", diff)
 	}
 	h.now = began.Add(402 * 24 * time.Hour)

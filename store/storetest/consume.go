@@ -150,6 +150,16 @@ func testRefund(t *testing.T, open Opener) {
 		m.wantUsage(t, moment(7), l, 0, 0)
 		m.wantUsage(t, moment(7), other, 2, 0)
 	})
+	run("NothingThatEndedTooLongAgo", func(t *testing.T, r store.Reserve, l store.CounterLimit) {
+		m.settle(t, store.Settle{ID: r.ID, Amount: 4, Now: moment(5)})
+		_, err := m.MeterRefund(t.Context(), store.Refund{ID: r.ID, Now: moment(99), Since: moment(6)})
+		wantError(t, err, store.ErrConflict)
+		m.wantUsage(t, moment(99), l, 4, 0)
+		back := got(m.MeterRefund(t.Context(), store.Refund{ID: r.ID, Now: moment(99), Since: moment(5)}))(t)
+		want(t, back.Refunded, 4)
+		want(t, got(m.MeterRefund(t.Context(), store.Refund{ID: r.ID, Now: moment(99), Since: moment(6)}))(t), back)
+		m.wantUsage(t, moment(99), l, 0, 0)
+	})
 	run("OnlyWhatIsSettled", func(t *testing.T, r store.Reserve, l store.CounterLimit) {
 		_, err := m.MeterRefund(t.Context(), store.Refund{ID: r.ID, Now: moment(5)})
 		wantError(t, err, store.ErrConflict)

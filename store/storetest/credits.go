@@ -160,7 +160,7 @@ func testCredits(t *testing.T, open Opener) {
 		want(t, len(got(p.LedgerList(t.Context(), newID("usr_"), store.Page{}))(t).Items), 0)
 	})
 	testSpending(open, run)
-	testCreditRefunds(run)
+	testCreditRefunds(open, run)
 	t.Run("CreditExpire/WritesDownWhatEnded", func(t *testing.T) {
 		t.Parallel()
 		testCreditExpire(t, open(t))

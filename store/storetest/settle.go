@@ -209,6 +209,19 @@ func testMeterPurge(t *testing.T, open Opener) {
 		m.settle(t, store.Settle{ID: renewed.ID, Amount: 2, Now: moment(101)})
 		m.wantUsage(t, moment(101), l, 7, 0)
 	})
+	t.Run("MeterPurge/ByTheEndAndNotTheBeginning", func(t *testing.T) {
+		t.Parallel()
+		m := meter{open(t)}
+		l := newCounter(20)
+		long, late := lease(5, l), lease(4, l)
+		m.reserve(t, long, late)
+		got(m.MeterExtend(t.Context(), long.ID, moment(59), moment(3000)))(t)
+		m.settle(t, store.Settle{ID: long.ID, Amount: 5, Now: moment(2999)}, store.Settle{ID: late.ID, Amount: 4, Now: moment(500)})
+		want(t, got(m.MeterPurge(t.Context(), moment(500), 10))(t), 0)
+		want(t, got(m.MeterPurge(t.Context(), moment(2999), 10))(t), 1)
+		want(t, got(m.MeterRefund(t.Context(), store.Refund{ID: long.ID, Now: moment(3000)}))(t).Refunded, 5)
+		want(t, got(m.MeterPurge(t.Context(), moment(3001), 10))(t), 1)
+	})
 }
 
 func testUsage(t *testing.T, open Opener) {

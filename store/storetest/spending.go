@@ -145,7 +145,7 @@ func testSpending(open Opener, run func(string, func(*testing.T, purse))) {
 	})
 }
 
-func testCreditRefunds(run func(string, func(*testing.T, purse))) {
+func testCreditRefunds(open Opener, run func(string, func(*testing.T, purse))) {
 	run("MeterRefund/CreditsGoBackToTheirGrants", func(t *testing.T, p purse) {
 		first, second := until(newGrant(p.user, 3), 900), newGrant(p.user, 4)
 		p.grant(t, first)
@@ -208,6 +208,19 @@ func testCreditRefunds(run func(string, func(*testing.T, purse))) {
 		p.wantBalance(t, 10, 4, 0)
 		want(t, moves(p.ledger(t))[2:], []moved{{store.LedgerRefund, 3, ended.ID, 0}, {store.LedgerRefund, 2, never.ID, 0},
 			{store.LedgerExpire, -3, ended.ID, 0}})
+	})
+	run("MeterRefund/NoCreditsOfAChargeThatIsGone", func(t *testing.T, p purse) {
+		p.Store = open(t)
+		p.grant(t, newGrant(p.user, 9))
+		r := p.ask(1, 5, true)
+		p.reserve(t, r)
+		spend := p.ledger(t)[1]
+		want(t, got(p.MeterPurge(t.Context(), moment(2), 9))(t), 1)
+		for id, code := range map[string]store.Code{r.ID: store.ErrNotFound, spend.ID: store.ErrConflict} {
+			_, err := p.MeterRefund(t.Context(), store.Refund{ID: id, Now: moment(3)})
+			wantError(t, err, code)
+		}
+		p.wantBalance(t, 3, 4, 0)
 	})
 	run("MeterRefund/NoCreditsOfAHold", func(t *testing.T, p purse) {
 		g := newGrant(p.user, 4)

@@ -14,7 +14,8 @@ const (
 	eraseLedger = `DELETE FROM ledger_entries WHERE id IN (
 		SELECT id FROM ledger_entries WHERE user_id = ?1 LIMIT ?2)`
 	eraseLeases = `DELETE FROM reservations WHERE id IN (
-		SELECT id FROM reservations WHERE created_at >= ?2 AND subject = ?1 ORDER BY created_at LIMIT ?3)`
+		SELECT id FROM reservations WHERE expires_at >= ?2 AND created_at >= ?2 AND subject = ?1
+		ORDER BY expires_at LIMIT ?3)`
 )
 
 // MeterErase deletes what is kept of a subject. The balance goes first: it is the

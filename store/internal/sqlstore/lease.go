@@ -26,8 +26,8 @@ const (
 	leaseShort  = `UPDATE reservations SET shortfall = ?2 WHERE id = ?1`
 	leaseExtend = `UPDATE reservations SET expires_at = ?3 WHERE id = ?1 AND status = 'held' AND expires_at = ?2`
 	leasePurge  = `DELETE FROM reservations WHERE id IN (
-		SELECT id FROM reservations WHERE created_at < ?1 AND (status <> 'held' OR expires_at < ?1)
-		ORDER BY created_at LIMIT ?2) RETURNING ` + leaseFields
+		SELECT id FROM reservations WHERE expires_at < ?1 AND ended_at < ?1
+		ORDER BY expires_at LIMIT ?2) RETURNING ` + leaseFields
 
 	holdInsert = `INSERT INTO holds (subject, meter, period, started_at, expires_at, reservation_id, amount)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)`

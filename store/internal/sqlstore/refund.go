@@ -11,6 +11,7 @@ const (
 	// A refund is what was charged: what the balance did not cover was not.
 	leaseRefund = `UPDATE reservations SET refunded = settled - shortfall
 		WHERE id = ?1 AND status IN ('settled', 'settled_late') AND refunded = 0 AND settled > shortfall
+			AND ended_at >= ?2
 		RETURNING ` + leaseFields
 	leaseOfSpend = `SELECT reservation_id FROM ledger_entries WHERE id = ?1 AND kind = 'spend'`
 	spendsOf     = `SELECT ` + entryFields + ` FROM ledger_entries
@@ -25,15 +26,20 @@ func (q *Queries) MeterRefund(ctx context.Context, r store.Refund) (store.Reserv
 			err = row.Scan(&id)
 			return id, err
 		}, leaseOfSpend, r.ID)
+		spend := err == nil
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 			id = r.ID
 		case err != nil:
 			return store.Reservation{}, err
 		}
-		l, err := one(ctx, c, scanLease, leaseRefund, id)
+		l, err := one(ctx, c, scanLease, leaseRefund, id, micros(r.Since))
 		if errors.Is(err, store.ErrNotFound) {
-			return refundedBefore(ctx, c, id)
+			done, err := refundedBefore(ctx, c, id)
+			if spend && errors.Is(err, store.ErrNotFound) { // the ledger outlives it
+				err = errTooLate()
+			}
+			return done, err
 		}
 		if err != nil {
 			return l.Reservation, err
@@ -52,7 +58,14 @@ func refundedBefore(ctx context.Context, c Conn, id string) (store.Reservation, 
 	if l.Status != store.ReservationSettled && l.Status != store.ReservationSettledLate {
 		return l.Reservation, store.Errorf(store.ErrConflict, "Only a reservation that was settled can be refunded.")
 	}
+	if l.Refunded == 0 && l.Settled > l.Shortfall {
+		return l.Reservation, errTooLate()
+	}
 	return l.Reservation, nil
+}
+
+func errTooLate() error {
+	return store.Errorf(store.ErrConflict, "It was charged too long ago to be refunded. Grant credits or reset usage instead.")
 }
 
 // giveBack returns units to the counters, and credits to the grants they came

@@ -259,7 +259,7 @@ CREATE TABLE reservations (
     ended_at   INTEGER NOT NULL,
     counters   TEXT    NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX reservations_by_created ON reservations (created_at);
+CREATE INDEX reservations_by_expiry ON reservations (expires_at);
 
 -- One row for each counter that a lease counts against, and one with an empty
 -- period for the balance. The key answers "how much is held at this moment"
