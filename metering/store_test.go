@@ -1,6 +1,7 @@
 package metering_test
 
 import (
+	"cmp"
 	"context"
 	"path/filepath"
 	"sync"
@@ -21,8 +22,9 @@ type tap struct {
 
 	mu      sync.Mutex
 	fail    error
-	reads   int // of plans
-	batches int // of reserves
+	failEnd error // of settles alone
+	reads   int   // of plans
+	batches int   // of reserves
 }
 
 // openStore opens the database of a folder.
@@ -40,6 +42,12 @@ func (s *tap) failWith(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fail = err
+}
+
+func (s *tap) failEndsWith(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failEnd = err
 }
 
 func (s *tap) PlanGet(ctx context.Context, id string) (store.Plan, error) {
@@ -73,7 +81,7 @@ func (s *tap) MeterReserve(ctx context.Context, batch []store.Reserve) ([]store.
 
 func (s *tap) MeterSettle(ctx context.Context, batch []store.Settle) ([]store.Reservation, error) {
 	s.mu.Lock()
-	err := s.fail
+	err := cmp.Or(s.fail, s.failEnd)
 	s.mu.Unlock()
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/usermgmt/usermgmt/metering"
 	"github.com/usermgmt/usermgmt/store"
 )
 
@@ -37,6 +38,31 @@ func TestEndingsAreWrittenWhenTheDatabaseIsBack(t *testing.T) {
 			t.Errorf("when it is back: %d used, %d reserved; want 1 and 0", c.Used, c.Reserved)
 		}
 		b.Close()
+	})
+}
+
+// Unlike the ending of a lease, what is counted after the fact has no name by
+// which a second try is known: so an error means that there is no other try.
+func TestCase_Q3_ACountThatFailedIsNotWrittenLater(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t).withUser(t)
+		b.grant(t, metering.NewGrant{Amount: 10})
+		for _, fail := range []func(error){b.store.failWith, b.store.failEndsWith} {
+			fail(errAway)
+			if err := b.Count(t.Context(), ann, metering.Credits, 4); !errors.Is(err, store.ErrUnavailable) {
+				t.Errorf("Count = %v, want ErrUnavailable", err)
+			}
+			fail(nil)
+			<-time.After(10 * time.Second)
+			synctest.Wait()
+			b.wantBalance(t, 10, 0)
+		}
+		if err := b.Count(t.Context(), ann, metering.Credits, 4); err != nil {
+			t.Errorf("asked again: %v", err)
+		}
+		b.Close()
+		b.wantBalance(t, 6, 0)
 	})
 }
 

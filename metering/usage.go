@@ -11,8 +11,9 @@ import (
 
 // Count counts units after the fact, whatever the limits say; later decisions
 // see them. 0 counts nothing. It is durable when Count returns. Credits are
-// taken down to zero, and the rest is the shortfall in the ledger; of credits,
-// ErrUnavailable means that it is still tried, so that asking again counts twice.
+// taken down to zero, and the rest is the shortfall in the ledger. What fails is
+// not tried again by itself, so whoever asks again counts once; but for a commit
+// that failed without the database saying whether it is written.
 func (s *Service) Count(ctx context.Context, p authn.Principal, meter string, amount int64) error {
 	if err := change.OutsideHook(ctx); err != nil {
 		return err
@@ -62,7 +63,7 @@ func (s *Service) spend(ctx context.Context, p authn.Principal, amount int64) er
 	if err != nil {
 		return verdict(ctx, err)
 	}
-	_, err = s.Settle(ctx, held.Reservation.ID, amount, store.OutcomeComplete)
+	_, err = s.write(ctx, store.Settle{ID: held.Reservation.ID, Amount: amount, Outcome: store.OutcomeComplete, Now: s.now()})
 	return err
 }
 

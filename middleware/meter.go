@@ -38,7 +38,7 @@ type Meterer interface {
 	// Extend keeps a hold for another ttl from now.
 	Extend(ctx context.Context, id string, ttl time.Duration) (store.Reservation, error)
 	// Count charges units after the fact; ErrValidation for a meter that is
-	// not declared.
+	// not declared. What fails is not charged later.
 	Count(ctx context.Context, p authn.Principal, meter string, amount int64) error
 }
 
