@@ -181,6 +181,11 @@ func (Base) KnownDeviceSince(context.Context, string, string, time.Time) (bool, 
 	return false, ErrUnsupported
 }
 
+// KnownDeviceDelete answers ErrUnsupported.
+func (Base) KnownDeviceDelete(context.Context, string) error {
+	return ErrUnsupported
+}
+
 // KnownDevicePurge answers ErrUnsupported.
 func (Base) KnownDevicePurge(context.Context, time.Time, int) (int, error) {
 	return 0, ErrUnsupported

@@ -165,6 +165,8 @@ type SignInStore interface {
 	KnownDevicePut(ctx context.Context, d KnownDevice) error
 	// KnownDeviceSince reports whether a device was seen at or after a time.
 	KnownDeviceSince(ctx context.Context, subject, address string, since time.Time) (bool, error)
+	// KnownDeviceDelete forgets the devices of a subject.
+	KnownDeviceDelete(ctx context.Context, subject string) error
 	// KnownDevicePurge deletes at most limit devices last seen before a time.
 	KnownDevicePurge(ctx context.Context, before time.Time, limit int) (int, error)
 }

@@ -68,6 +68,7 @@ func calls(s store.Store, u store.User, v store.Session, k store.APIKeyHash, tok
 		{"KnownDeviceSince", func(c context.Context) error {
 			return drop(s.KnownDeviceSince(c, u.ID, device.Address, moment(0)))
 		}},
+		{"KnownDeviceDelete", func(c context.Context) error { return s.KnownDeviceDelete(c, u.ID) }},
 		{"KnownDevicePurge", func(c context.Context) error { return drop(s.KnownDevicePurge(c, moment(9), 9)) }},
 		{"APIKeyInsert", func(c context.Context) error { return s.APIKeyInsert(c, newKey(u.ID)) }},
 		{"APIKeyGet", func(c context.Context) error { return drop(s.APIKeyGet(c, u.ID, k.ID)) }},

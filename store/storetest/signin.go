@@ -193,6 +193,15 @@ func testKnownDevices(t *testing.T, open Opener) {
 		must(t, s.KnownDevicePut(t.Context(), later))
 		want(t, since(t, d.Subject, d.Address, moment(20)), true)
 	})
+	t.Run("KnownDeviceDelete/OfOneSubject", func(t *testing.T) {
+		other := d
+		other.Subject = newID("usr_")
+		must(t, s.KnownDevicePut(t.Context(), other))
+		must(t, s.KnownDeviceDelete(t.Context(), other.Subject))
+		want(t, since(t, other.Subject, d.Address, moment(0)), false)
+		want(t, since(t, d.Subject, d.Address, moment(0)), true)
+		must(t, s.KnownDeviceDelete(t.Context(), other.Subject))
+	})
 	t.Run("KnownDevicePurge/OldOnesInChunks", func(t *testing.T) {
 		s := open(t)
 		for i := range 4 {

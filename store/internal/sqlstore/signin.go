@@ -39,8 +39,9 @@ const (
 	knownDevicePut = `INSERT INTO known_devices (subject, address, seen_at) VALUES (?1, ?2, ?3)
 		ON CONFLICT (subject, address) DO UPDATE SET seen_at = excluded.seen_at
 		WHERE excluded.seen_at > known_devices.seen_at`
-	knownDeviceSince = `SELECT COUNT(*) FROM known_devices WHERE subject = ?1 AND address = ?2 AND seen_at >= ?3`
-	knownDevicePurge = `DELETE FROM known_devices WHERE (subject, address) IN (
+	knownDeviceSince  = `SELECT COUNT(*) FROM known_devices WHERE subject = ?1 AND address = ?2 AND seen_at >= ?3`
+	knownDeviceDelete = `DELETE FROM known_devices WHERE subject = ?1`
+	knownDevicePurge  = `DELETE FROM known_devices WHERE (subject, address) IN (
 		SELECT subject, address FROM known_devices WHERE seen_at < ?1 ORDER BY seen_at LIMIT ?2)`
 )
 
@@ -113,6 +114,12 @@ func (q *Queries) KnownDevicePut(ctx context.Context, d store.KnownDevice) error
 func (q *Queries) KnownDeviceSince(ctx context.Context, subject, address string, since time.Time) (bool, error) {
 	n, err := get(ctx, q, scanInt, knownDeviceSince, subject, address, micros(since))
 	return n > 0, err
+}
+
+// KnownDeviceDelete forgets the devices of a subject.
+func (q *Queries) KnownDeviceDelete(ctx context.Context, subject string) error {
+	_, err := q.change(ctx, knownDeviceDelete, subject)
+	return err
 }
 
 // KnownDevicePurge deletes devices last seen before a time.
