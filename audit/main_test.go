@@ -52,6 +52,17 @@ func (m *memory) AuditList(_ context.Context, f store.AuditFilter, p store.Page)
 	return list, nil
 }
 
+// What a trail is verified with finds nothing.
+func (m *memory) AuditSequence(context.Context, int, store.AuditLink) (int, error) { return 0, nil }
+
+func (m *memory) AuditHead(context.Context) (store.AuditHead, error) { return store.AuditHead{}, nil }
+
+func (m *memory) AuditAfter(context.Context, int64, int) ([]store.AuditEvent, error) { return nil, nil }
+
+func (m *memory) AuditAnchors(context.Context, store.AuditAnchorKind, int64, int) ([]store.AuditAnchor, error) {
+	return nil, nil
+}
+
 func (m *memory) stored() []store.AuditEvent {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -21,7 +21,13 @@ type Config struct {
 	// Keys are the audit keys, newest first, each of at least 32 bytes. The
 	// first makes new events; one that was ever used stays, or the events made
 	// with it can no longer be checked.
-	Keys   [][]byte
+	Keys [][]byte
+	// Anchors keep anchors outside of the database. Nil means that they are in
+	// it alone, where they prove nothing to whoever does not trust it.
+	Anchors Anchors
+	// Retention is how long Retain leaves events. 0 means for good.
+	Retention time.Duration
+
 	Clock  func() time.Time // nil means time.Now
 	Logger *slog.Logger     // nil discards
 }
@@ -29,10 +35,12 @@ type Config struct {
 // Trail writes and reads the audit trail. Its methods may be called by any
 // number of goroutines. It must be closed.
 type Trail struct {
-	store    store.AuditStore
-	keys     keyring
-	clock    func() time.Time
-	recorder *recorder
+	store     store.AuditStore
+	keys      keyring
+	anchors   Anchors
+	retention time.Duration
+	clock     func() time.Time
+	recorder  *recorder
 }
 
 // New makes a Trail and starts the goroutine that Record hands its events to;
@@ -45,7 +53,7 @@ func New(cfg Config) (*Trail, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	t := &Trail{store: cfg.Store, keys: keys, clock: cfg.Clock}
+	t := &Trail{store: cfg.Store, keys: keys, anchors: cfg.Anchors, retention: cfg.Retention, clock: cfg.Clock}
 	t.recorder = newRecorder(t, cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler)))
 	return t, nil
 }

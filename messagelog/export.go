@@ -6,9 +6,9 @@ import (
 	"encoding/json"
 	"io"
 	"strconv"
-	"strings"
 	"time"
 
+	"github.com/usermgmt/usermgmt/internal/csvcell"
 	"github.com/usermgmt/usermgmt/store"
 )
 
@@ -124,18 +124,8 @@ func orElse(raw json.RawMessage, nothing string) json.RawMessage {
 // cells are the columns of a message.
 func cells(m exported) []string {
 	number := func(n int64) string { return strconv.FormatInt(n, 10) }
-	return []string{harmless(m.ID), harmless(m.ConversationID), number(m.Seq), harmless(m.UserID), harmless(m.Username),
-		harmless(m.Plan), harmless(m.Model), harmless(string(m.Request)), harmless(string(m.Response)),
+	return []string{csvcell.Harmless(m.ID), csvcell.Harmless(m.ConversationID), number(m.Seq), csvcell.Harmless(m.UserID), csvcell.Harmless(m.Username),
+		csvcell.Harmless(m.Plan), csvcell.Harmless(m.Model), csvcell.Harmless(string(m.Request)), csvcell.Harmless(string(m.Response)),
 		number(m.TokensIn), number(m.TokensOut), number(m.Cost), number(m.LatencyMS),
-		harmless(m.Status), harmless(string(m.Metadata)), m.CreatedAt.Format(time.RFC3339Nano)}
-}
-
-// harmless keeps a spreadsheet from taking text for a formula: as OWASP's "CSV
-// Injection" says, by what it begins with. Full-width forms count, which some
-// take for the narrow ones.
-func harmless(cell string) string {
-	if strings.IndexAny(cell, "=+-@\t\r\n＝＋－＠") == 0 {
-		return "'" + cell
-	}
-	return cell
+		csvcell.Harmless(m.Status), csvcell.Harmless(string(m.Metadata)), m.CreatedAt.Format(time.RFC3339Nano)}
 }

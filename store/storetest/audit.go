@@ -146,6 +146,9 @@ func testOneChain(t *testing.T, s store.Store) {
 			if err != nil && !errors.Is(err, errRefused) {
 				t.Error(err)
 			}
+			if err := s.AuditInsert(t.Context(), []store.AuditEvent{newEvent()}, plainLink); err != nil {
+				t.Error(err)
+			}
 		}
 	})
 	sequence(t, s)

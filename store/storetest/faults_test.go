@@ -66,6 +66,8 @@ var faults = []fault{
 		func(s store.Store) store.Store { return nanoseconds{s} }},
 	{"page-loses-ties", "APIKeys/APIKeyList/OfOneUser",
 		func(s store.Store) store.Store { return losesTies{s} }},
+	{"audit-head-read-outside", "Audit/AuditInsert/OneChainWhoeverWrites",
+		func(s store.Store) store.Store { return headOutside{s} }},
 	{"feed-out-of-order", "Feed/FeedAfter/FollowerMissesNothing",
 		func(s store.Store) store.Store { return &reorderedFeed{Store: s} }},
 	{"feed-forgets-newest", "Feed/FeedPurge/IdsAreNeverGivenAgain",
@@ -228,6 +230,24 @@ func (s spendsOutside) MeterReserve(ctx context.Context, batch []store.Reserve) 
 		}
 	}
 	return results, err
+}
+
+// headOutside chains events to what the head was before the transaction.
+type headOutside struct{ store.Store }
+
+func (s headOutside) AuditInsert(ctx context.Context, events []store.AuditEvent, link store.AuditLink) error {
+	before, err := s.AuditHead(ctx)
+	if err != nil {
+		return s.Store.AuditInsert(ctx, events, link)
+	}
+	letOthersRun()
+	first := true
+	return s.Store.AuditInsert(ctx, events, func(head store.AuditHead, e store.AuditEvent) ([]byte, error) {
+		if first {
+			head.Chain, first = before.Chain, false
+		}
+		return link(head, e)
+	})
 }
 
 type grantsRepeat struct{ store.Store }
