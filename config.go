@@ -192,10 +192,14 @@ type Config struct {
 
 	// MessageBatchSize and MessageBatchInterval say when messages that were
 	// given to Messages().Enqueue are stored: as soon as there are so many, or
-	// the oldest is so old. A process that is killed loses what it had not
-	// stored. 0 means 500 and 250 ms.
+	// the oldest is so old. 0 means 500 and 250 ms.
 	MessageBatchSize     int           `env:"USERMGMT_MESSAGE_BATCH_SIZE"`
 	MessageBatchInterval time.Duration `env:"USERMGMT_MESSAGE_BATCH_INTERVAL"`
+
+	// MessageWindow is the most of them that are not stored yet: as many a
+	// process that is killed may lose. More are stored with fewer commits. 0
+	// means 500.
+	MessageWindow int `env:"USERMGMT_MESSAGE_WINDOW"`
 
 	// MessageMemoryLimit is the most memory that they take until then. 0 means
 	// 64 MiB.
@@ -288,6 +292,7 @@ func (c Config) withDefaults() Config {
 	c.KeyPrefix = cmp.Or(c.KeyPrefix, "um")
 	c.MessageBatchSize = cmp.Or(c.MessageBatchSize, 500)
 	c.MessageBatchInterval = cmp.Or(c.MessageBatchInterval, 250*time.Millisecond)
+	c.MessageWindow = cmp.Or(c.MessageWindow, 500)
 	c.MessageMemoryLimit = cmp.Or(c.MessageMemoryLimit, 64<<20)
 	c.MessageMaxWait = cmp.Or(c.MessageMaxWait, time.Second)
 	c.DeletedRetention = cmp.Or(c.DeletedRetention, 30*24*time.Hour)

@@ -26,6 +26,7 @@ func (m *Manager) buildMessages(context.Context) error {
 		Unsealed:      !m.cfg.MessageSeal,
 		BatchSize:     m.cfg.MessageBatchSize,
 		BatchInterval: m.cfg.MessageBatchInterval,
+		Window:        m.cfg.MessageWindow,
 		MemoryLimit:   int(m.cfg.MessageMemoryLimit),
 		MaxWait:       m.cfg.MessageMaxWait,
 		Clock:         m.cfg.Clock,
@@ -53,6 +54,8 @@ func (c Config) validateMessages(f *faults) {
 		"MessageBatchSize (USERMGMT_MESSAGE_BATCH_SIZE)", "must be from 1 to 5000")
 	f.check(c.MessageBatchInterval >= time.Millisecond && c.MessageBatchInterval <= time.Minute,
 		"MessageBatchInterval (USERMGMT_MESSAGE_BATCH_INTERVAL)", "must be from 1ms to 1m")
+	f.check(c.MessageWindow >= 1 && c.MessageWindow <= 100_000,
+		"MessageWindow (USERMGMT_MESSAGE_WINDOW)", "must be from 1 to 100000")
 	f.check(c.MessageMemoryLimit >= leastMessageMemory,
 		"MessageMemoryLimit (USERMGMT_MESSAGE_MEMORY_LIMIT)", "must be at least 4MiB")
 	f.check(c.MessageMaxWait >= time.Millisecond && c.MessageMaxWait <= time.Minute,

@@ -11,8 +11,8 @@ import (
 func TestMessageSettings(t *testing.T) {
 	t.Parallel()
 	_, err := usermgmt.New(t.Context(), usermgmt.Config{MessageBatchSize: -1, MessageBatchInterval: time.Hour,
-		MessageMemoryLimit: 1, MessageMaxWait: -1, MessageRetention: time.Second})
-	for _, name := range []string{"BATCH_SIZE", "BATCH_INTERVAL", "MEMORY_LIMIT", "MAX_WAIT", "RETENTION"} {
+		MessageWindow: -1, MessageMemoryLimit: 1, MessageMaxWait: -1, MessageRetention: time.Second})
+	for _, name := range []string{"BATCH_SIZE", "BATCH_INTERVAL", "WINDOW", "MEMORY_LIMIT", "MAX_WAIT", "RETENTION"} {
 		if err == nil || !strings.Contains(err.Error(), "USERMGMT_MESSAGE_"+name) {
 			t.Errorf("the error does not name %s:\n%v", name, err)
 		}

@@ -19,7 +19,8 @@ import (
 	"github.com/usermgmt/usermgmt/store/sqlite"
 )
 
-// MessageBatch is how many rows share a transaction at most.
+// MessageBatch is how many rows share a transaction at most, which needs a window
+// as large.
 const MessageBatch = 5000
 
 // Messages makes n messages whose text has so many bytes, of a thousand users
@@ -43,13 +44,13 @@ func Messages(n, size int) []store.Message {
 }
 
 // EnqueueAll gives messages to a log that is busy already, and returns how long
-// it took until all were committed.
-func EnqueueAll(ctx context.Context, folder string, messages []store.Message) (time.Duration, error) {
+// it took until all were committed. A window of 0 is what a Log has by itself.
+func EnqueueAll(ctx context.Context, folder string, messages []store.Message, window int) (time.Duration, error) {
 	s, err := sqlite.Open(ctx, filepath.Join(folder, "ours.db"), nil)
 	if err != nil {
 		return 0, err
 	}
-	log := messagelog.New(messagelog.Config{Store: s, MaxWait: time.Minute})
+	log := messagelog.New(messagelog.Config{Store: s, MaxWait: time.Minute, Window: window})
 	warm := Messages(20_000, 200)
 	for i := range warm {
 		warm[i].ID = "" // one that is made

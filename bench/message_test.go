@@ -55,7 +55,7 @@ func BenchmarkEnqueue(b *testing.B) {
 func TestMessagesAreMeasured(t *testing.T) {
 	folder := t.TempDir()
 	messages := bench.Messages(300, 200)
-	if _, err := bench.EnqueueAll(t.Context(), folder, messages); err != nil {
+	if _, err := bench.EnqueueAll(t.Context(), folder, messages, 0); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := bench.AppendAll(t.Context(), folder, messages, 8); err != nil {

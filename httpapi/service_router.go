@@ -53,9 +53,9 @@ func (a *API) meterRoutes(r *router) {
 func (a *API) logRoutes(r *router) {
 	handle(r, route{
 		method: "POST", path: "/messages", id: "log-messages", tag: "metering", action: authz.AppendMessages,
-		summary: "Log messages of users: soon (202), or with durable=true before the answer (201)",
+		summary: "Log messages of users, all or none: soon (202), or with durable=true before the answer (201)",
 		status:  http.StatusAccepted, also: http.StatusCreated,
-		query:   []parameter{{"durable", "true means that the messages are stored when the answer comes, all or none"}},
+		query:   []parameter{{"durable", "true means that the messages are stored when the answer comes"}},
 		maxBody: maxMessagesBody, maxValues: maxMessagesValues,
 		refusals: []store.Code{store.ErrConflict},
 	}, a.logMessages)

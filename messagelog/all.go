@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/usermgmt/usermgmt/internal/change"
 	"github.com/usermgmt/usermgmt/store"
@@ -20,16 +21,21 @@ func (l *Log) AppendAll(ctx context.Context, all []store.Message) ([]store.Messa
 	if err != nil {
 		return nil, err
 	}
+	return l.appendAll(ctx, all)
+}
+
+// appendAll stores messages that Prepare has made.
+func (l *Log) appendAll(ctx context.Context, all []store.Message) ([]store.Message, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTimeout)
 	defer cancel()
-	stored, err := l.appendAll(ctx, all)
+	stored, err := l.commitAll(ctx, all)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = store.Unavailable(err)
 	}
 	return stored, err
 }
 
-func (l *Log) appendAll(ctx context.Context, all []store.Message) (stored []store.Message, err error) {
+func (l *Log) commitAll(ctx context.Context, all []store.Message) (stored []store.Message, err error) {
 	for i := range all {
 		if all[i].Plan, err = l.plans.get(ctx, all[i]); err != nil {
 			return nil, err
@@ -56,20 +62,41 @@ func (l *Log) storeSet(ctx context.Context, batch [][]store.Message) ([][]store.
 }
 
 // EnqueueAll is Enqueue for many messages, in their order, and returns them as
-// Prepare makes them. What is not well-formed is told before any is taken, as by
-// AppendAll. After another error some may have been taken: giving them again
-// under the same ids is harmless.
+// Prepare makes them: all of them are taken or none is, also where they have to
+// wait for room. What is not well-formed is told as by AppendAll.
+//
+// More messages than Config.Window are stored before the answer, as AppendAll
+// does, once those that were taken before are.
 func (l *Log) EnqueueAll(ctx context.Context, all []store.Message) ([]store.Message, error) {
 	all, err := l.prepareAll(ctx, all)
 	if err != nil {
 		return nil, err
 	}
-	for _, m := range all {
-		if err := l.Enqueue(ctx, m); err != nil {
+	if len(all) > l.cfg.Window {
+		return l.enqueueLarge(ctx, all)
+	}
+	if taken, err := l.queue.put(all); err != nil {
+		return nil, err
+	} else if !taken {
+		if err := l.enqueueLater(ctx, slices.Clone(all)); err != nil {
 			return nil, err
 		}
 	}
 	return all, nil
+}
+
+// enqueueLarge stores messages that the queue has never room for.
+func (l *Log) enqueueLarge(ctx context.Context, all []store.Message) ([]store.Message, error) {
+	if err := change.OutsideHook(ctx); err != nil {
+		return nil, err
+	}
+	patient, cancel := context.WithTimeoutCause(ctx, l.cfg.MaxWait, store.Unavailable(errFull))
+	defer cancel()
+	if err := l.Flush(patient); err != nil {
+		l.flusher.refused.Add(int64(len(all)))
+		return nil, context.Cause(patient)
+	}
+	return l.appendAll(ctx, all)
 }
 
 // prepareAll returns messages as Prepare makes them.

@@ -16,13 +16,13 @@ var errFull = errors.New("messagelog: the queue is full")
 //
 // What was taken is in memory until it is stored, after Config.BatchInterval at
 // the latest while the database keeps up: Close stores it, but a process that is
-// killed loses it, at most the window that Stats shows. The next Log on that
-// store reports how many that may have been.
+// killed loses it, at most Config.Window messages. The next Log on that store
+// reports how many that may have been.
 //
 // Where there is no room, because the database does not keep up or the window is
-// being opened after a pause, Enqueue waits up to Config.MaxWait and no longer
-// than ctx; then it answers ErrUnavailable, or the context's error, and the
-// message was not taken. After Close it is ErrClosed.
+// being opened after a pause, Enqueue waits in line up to Config.MaxWait and no
+// longer than ctx; then it answers ErrUnavailable, or the context's error, and
+// the message was not taken. After Close it is ErrClosed.
 //
 // Only the message's size and its UserID are checked at once. A message that
 // turns out not to be well-formed later, or has the id of another user's
@@ -38,39 +38,39 @@ func (l *Log) Enqueue(ctx context.Context, m store.Message) error {
 	if m.CreatedAt.IsZero() {
 		m.CreatedAt = l.cfg.Clock()
 	}
-	full, err := l.queue.put(&m)
-	if full == nil || err != nil {
+	set := [1]store.Message{m}
+	if taken, err := l.queue.put(set[:]); taken || err != nil {
 		return err
 	}
-	return l.enqueueLater(ctx, m, full)
+	return l.enqueueLater(ctx, []store.Message{m})
 }
 
 // enqueueLater waits for room.
-func (l *Log) enqueueLater(ctx context.Context, m store.Message, full <-chan struct{}) error {
+func (l *Log) enqueueLater(ctx context.Context, set []store.Message) error {
 	patience := time.NewTimer(l.cfg.MaxWait)
 	defer patience.Stop()
-	for {
-		select {
-		case <-full:
-		case <-ctx.Done():
-			l.flusher.refused.Add(1)
-			return ctx.Err()
-		case <-patience.C:
-			l.flusher.refused.Add(1)
-			return store.Unavailable(errFull)
-		}
-		var err error
-		if full, err = l.queue.put(&m); full == nil || err != nil {
-			return err
-		}
+	w := l.queue.wait(set)
+	var err error
+	select {
+	case <-w.ended:
+		return w.err
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-patience.C:
+		err = store.Unavailable(errFull)
 	}
+	if !l.queue.withdraw(w) {
+		return w.err
+	}
+	l.flusher.refused.Add(int64(len(set)))
+	return err
 }
 
-// Flush stores at once what was taken, and returns when nothing waits any more
-// or ctx ends.
+// Flush stores at once what was taken, and returns when that is done or ctx
+// ends. It does not wait for what is taken meanwhile.
 func (l *Log) Flush(ctx context.Context) error {
-	for {
-		progress := l.queue.progress()
+	for mark := l.queue.mark(); ; {
+		progress := l.queue.progress(mark)
 		if progress == nil {
 			return nil
 		}
@@ -86,7 +86,7 @@ func (l *Log) Flush(ctx context.Context) error {
 type Stats struct {
 	Waiting int   // taken and not stored yet
 	Bytes   int   // of memory that those take
-	Window  int   // the most that may wait, and that a kill may lose
+	Window  int   // the most that may wait now, and that a kill may lose; zero after a pause
 	Stored  int64 // since New
 	Refused int64 // not taken for want of room
 	Dropped int64 // taken, and not stored because they cannot be

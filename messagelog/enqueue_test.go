@@ -142,7 +142,7 @@ func TestCase_L2_RemovedOnlyAfterTheCommit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &faulty{}
-		log := messagelog.New(messagelog.Config{Store: s})
+		log := messagelog.New(messagelog.Config{Store: s, Window: 2000})
 		s.set(func([]store.Message) error {
 			switch rand.N(4) {
 			case 0:
@@ -450,7 +450,7 @@ func TestTheWindowIsWrittenAhead(t *testing.T) {
 }
 
 func TestEnqueueAllocatesAtMostOnce(t *testing.T) {
-	log := messagelog.New(messagelog.Config{Store: &faulty{}, BatchSize: 1 << 20})
+	log := messagelog.New(messagelog.Config{Store: &faulty{}, BatchSize: 1 << 20, Window: 1 << 20})
 	defer log.Close()
 	m := chat()
 	for range 100 {

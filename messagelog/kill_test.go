@@ -185,7 +185,7 @@ func TestCase_AU_08_AKillLosesAtMostTheWindow(t *testing.T) {
 			}
 		}
 		reported := reportedLost(t, path)
-		if int64(lost) > reported || reported > 1<<17 {
+		if int64(lost) > reported || reported > 500 {
 			t.Errorf("round %d: %d are lost, at most %d are reported", round, lost, reported)
 		}
 		t.Logf("%d acknowledged, %d lost, at most %d reported", len(acknowledged), lost, reported)

@@ -53,10 +53,15 @@ type Config struct {
 	Unsealed bool
 
 	// BatchSize and BatchInterval say when Enqueue's messages are stored: as
-	// soon as there are so many, or the oldest is so old. Zero means 500 and
-	// 250 ms.
+	// soon as there are so many, or the window is full, or the oldest is so old.
+	// Zero means 500 and 250 ms.
 	BatchSize     int
 	BatchInterval time.Duration
+
+	// Window is the most messages that Enqueue has taken and that are not stored
+	// yet: as many may be lost by a kill. More are stored with fewer commits.
+	// Zero means 500.
+	Window int
 
 	// MemoryLimit is the most bytes that Enqueue's messages may have before they
 	// are stored. Zero means 64 MiB. At a quarter of it they are stored at once.
@@ -79,6 +84,7 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	c.BatchSize = cmp.Or(c.BatchSize, 500)
 	c.BatchInterval = cmp.Or(c.BatchInterval, 250*time.Millisecond)
+	c.Window = cmp.Or(c.Window, 500)
 	c.MemoryLimit = cmp.Or(c.MemoryLimit, 64<<20)
 	c.MaxWait = cmp.Or(c.MaxWait, time.Second)
 	c.MaxBatch = cmp.Or(c.MaxBatch, defaultGroup)

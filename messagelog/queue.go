@@ -14,8 +14,16 @@ func sizeOf(m *store.Message) int {
 	return overhead + len(m.Request) + len(m.Response) + len(m.Metadata)
 }
 
+func sizeOfAll(set []store.Message) (bytes int) {
+	for i := range set {
+		bytes += sizeOf(&set[i])
+	}
+	return bytes
+}
+
 // queue is the messages that were taken and are not stored yet. Those that are
-// being stored count until they are.
+// being stored count until they are. Messages come in sets, each of which is
+// taken whole; where there is no room, sets wait in a line.
 type queue struct {
 	batch  int // so many are stored at once
 	memory int // the most bytes
@@ -29,43 +37,55 @@ type queue struct {
 	rows   int             // of items, and those being stored
 	bytes  int             // likewise
 	window int             // the most rows: as many as may be lost by a kill
-	room   chan struct{}   // closed when there may be room; nil when nobody waits
+	line   []*waiting      // the first is let in first
+	taken  int64           // rows, since the beginning
+	gone   int64           // of these, in the same order: stored or dropped
+	moved  chan struct{}   // closed when more are gone; nil when nobody looks
 	closed bool
 }
 
 func newQueue(cfg Config) *queue {
 	return &queue{
-		batch: cfg.BatchSize, memory: cfg.MemoryLimit,
+		batch: min(cfg.BatchSize, cfg.Window), memory: cfg.MemoryLimit,
 		begun: make(chan struct{}, 1), urgent: make(chan struct{}, 1), closing: make(chan struct{}),
 	}
 }
 
-// put adds a message. Where there is no room it returns a channel that is
-// closed when there may be; one message has room in any empty queue.
-func (q *queue) put(m *store.Message) (full <-chan struct{}, err error) {
-	size := sizeOf(m)
+// put takes a set if there is room and nobody waits for it. It keeps no
+// reference to the slice.
+func (q *queue) put(set []store.Message) (taken bool, err error) {
+	bytes := sizeOfAll(set)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
-		return nil, store.ErrClosed
+		return false, store.ErrClosed
 	}
-	if q.rows >= q.window || q.rows > 0 && q.bytes+size > q.memory {
-		if q.room == nil {
-			q.room = make(chan struct{})
-		}
-		q.hurry()
-		return q.room, nil
+	if len(q.line) > 0 || !q.fits(len(set), bytes) {
+		return false, nil
 	}
-	q.items = append(q.items, *m)
-	q.rows++
-	q.bytes += size
-	if len(q.items) == 1 {
+	q.add(set, bytes)
+	return true, nil
+}
+
+// fits reports whether there is room. By its bytes any set has room in an empty
+// queue.
+func (q *queue) fits(rows, bytes int) bool {
+	return q.rows+rows <= q.window && (q.rows == 0 || q.bytes+bytes <= q.memory)
+}
+
+// add takes a set.
+func (q *queue) add(set []store.Message, bytes int) {
+	items, all := len(q.items), q.bytes
+	q.items = append(q.items, set...)
+	q.rows += len(set)
+	q.taken += int64(len(set))
+	q.bytes += bytes
+	if items == 0 {
 		token(q.begun)
 	}
-	if len(q.items) == q.batch || q.bytes > q.memory/4 && q.bytes-size <= q.memory/4 {
+	if items < q.batch && len(q.items) >= q.batch || all <= q.memory/4 && q.bytes > q.memory/4 {
 		token(q.urgent)
 	}
-	return nil, nil
 }
 
 // token fills a channel that holds one.
@@ -93,30 +113,39 @@ func (q *queue) take(spare []store.Message) []store.Message {
 
 // done forgets messages that were stored, or never will be.
 func (q *queue) done(rows []store.Message) {
-	bytes := 0
-	for i := range rows {
-		bytes += sizeOf(&rows[i])
-	}
+	bytes := sizeOfAll(rows)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.rows -= len(rows)
 	q.bytes -= bytes
-	q.makeRoom()
+	q.gone += int64(len(rows))
+	q.admit()
+	if q.moved != nil {
+		close(q.moved)
+		q.moved = nil
+	}
 }
 
-// progress returns a channel that is closed when some messages were stored, or
-// nil when there are none.
-func (q *queue) progress() <-chan struct{} {
+// mark stands for all messages that were taken so far.
+func (q *queue) mark() int64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.rows == 0 {
+	return q.taken
+}
+
+// progress returns a channel that is closed when more messages were stored, or
+// nil when all before the mark were.
+func (q *queue) progress(mark int64) <-chan struct{} {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.gone >= mark {
 		return nil
 	}
-	if q.room == nil {
-		q.room = make(chan struct{})
+	if q.moved == nil {
+		q.moved = make(chan struct{})
 	}
 	q.hurry()
-	return q.room
+	return q.moved
 }
 
 // widen sets how many rows there may be.
@@ -124,7 +153,7 @@ func (q *queue) widen(window int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.window = window
-	q.makeRoom()
+	q.admit()
 }
 
 // narrow sets the window to nothing if the queue is empty, and reports whether
@@ -132,29 +161,26 @@ func (q *queue) widen(window int) {
 func (q *queue) narrow() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.rows > 0 || q.room != nil {
+	if q.rows > 0 || len(q.line) > 0 {
 		return false
 	}
 	q.window = 0
 	return true
 }
 
-func (q *queue) makeRoom() {
-	if q.room != nil {
-		close(q.room)
-		q.room = nil
-	}
-}
-
 // close lets nothing in any more.
 func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if !q.closed {
-		q.closed = true
-		close(q.closing)
-		q.makeRoom()
+	if q.closed {
+		return
 	}
+	q.closed = true
+	close(q.closing)
+	for _, w := range q.line {
+		w.end(store.ErrClosed)
+	}
+	q.line = nil
 }
 
 // state is how full the queue is.
@@ -166,5 +192,5 @@ type state struct {
 func (q *queue) state() state {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return state{q.rows, q.bytes, q.window, q.room != nil}
+	return state{q.rows, q.bytes, q.window, len(q.line) > 0}
 }

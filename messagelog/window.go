@@ -11,8 +11,6 @@ import (
 )
 
 const (
-	maxWindow = 1 << 17 // rows
-
 	windowLease  = 15 * time.Second
 	windowUpkeep = 5 * time.Second // how often the lease is renewed, and how long an idle window stays
 )
@@ -23,9 +21,8 @@ const (
 // lease has ended was left by a process that was killed: no more messages than
 // it says are missing.
 //
-// A window is opened and widened ahead of the messages, so the bound holds at
-// every moment; that costs a transaction when it happens, which is after a pause
-// and in a burst.
+// It is opened ahead of the messages, so the bound holds at every moment; that
+// costs a transaction after a pause.
 type window struct {
 	f        *flusher
 	id       string
@@ -37,21 +34,14 @@ func newWindow(f *flusher) window {
 	return window{f: f, id: ids.New("log_")}
 }
 
-// keep opens the window for those who wait, widens it when it was not enough,
-// and renews its lease.
+// keep opens the window for those who wait, and renews its lease.
 func (w *window) keep() {
 	s := w.f.log.queue.state()
-	rows := s.window
-	switch {
-	case s.waiting && s.window == 0:
-		rows = min(4*w.f.log.cfg.BatchSize, maxWindow)
-	case s.waiting && s.rows >= s.window:
-		rows = min(4*s.window, maxWindow)
-	}
 	now := w.f.log.cfg.Clock()
-	if rows == 0 || rows == s.window && now.Sub(w.renewed) < windowUpkeep {
+	if s.window == 0 && !s.waiting || s.window > 0 && now.Sub(w.renewed) < windowUpkeep {
 		return
 	}
+	rows := w.f.log.cfg.Window
 	if w.put(rows, now) {
 		w.renewed = now
 		w.f.log.queue.widen(rows)

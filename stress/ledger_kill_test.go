@@ -89,7 +89,7 @@ func TestCase_RL_12_Q4_Q16_AU_07_AU_08_QT_08_KilledProcessesKeepTheBooks(t *test
 	path := databasePath(t)
 	s := &siege{t: t, host: settings{Path: path, Ahead: tillNoon(), Variables: []string{
 		fmt.Sprint("USERMGMT_DAILY_CONVERSATIONS=", ledgerLimit),
-		"USERMGMT_MESSAGE_BATCH_SIZE=8", // a window of 32, so that its bound is near
+		"USERMGMT_MESSAGE_BATCH_SIZE=8", "USERMGMT_MESSAGE_WINDOW=32", // so that its bound is near
 	}}}
 	s.ahead.Store(int64(s.host.Ahead))
 	s.slots = []*slot{{p: s.start()}, {p: s.start()}}
