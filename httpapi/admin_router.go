@@ -16,6 +16,7 @@ func (a *API) AdminRouter(prefix string) http.Handler {
 		a.adminRoutes(r)
 		a.serviceKeyRoutes(r)
 		a.adminUserRoutes(r)
+		a.planRoutes(r)
 	})
 }
 

@@ -18,7 +18,7 @@ import (
 
 // bodies are good bodies, by operation. An operation that takes one and is not
 // here fails the tests that go through all of them.
-var bodies = union(bodiesOfUsers, bodiesOfOperators, bodiesOfServices)
+var bodies = union(bodiesOfUsers, bodiesOfOperators, bodiesOfServices, bodiesOfOperations)
 
 func union(all ...map[string]string) map[string]string {
 	out := make(map[string]string)

@@ -47,6 +47,7 @@ func tags(paths map[string]*huma.PathItem) []*huma.Tag {
 		{Name: "admin", Description: "Sign-in of those who run the service"},
 		{Name: "service-keys", Description: "Credentials for services that act for users"},
 		{Name: "users", Description: "The accounts of others"},
+		{Name: "plans", Description: "What groups of users may use"},
 		{Name: "metering", Description: "Units that a service uses, and messages that it logs, on behalf of users"},
 		{Name: "tokens", Description: "What verifies access tokens"},
 	}

@@ -156,7 +156,7 @@ func TestOpenAPI_IsComplete(t *testing.T) {
 	if len(sections) > 0 {
 		t.Errorf("sections that are not described: %v", slices.Collect(maps.Keys(sections)))
 	}
-	if len(ids) != 42 {
+	if len(ids) != 48 {
 		t.Errorf("%d operations", len(ids))
 	}
 	for _, word := range []string{"$schema", "ErrorModel", `"default":{"`, "additionalProperties\":{\"$ref"} {

@@ -37,9 +37,9 @@ const MaxAmount int64 = 1<<53 - 1
 
 // Limit is the most units of a meter that may be used in a window.
 type Limit struct {
-	Meter  string
-	Window Window
-	Limit  int64 // Unlimited, or 0 and more
+	Meter  string `json:"meter"`
+	Window Window `json:"window"`
+	Limit  int64  `json:"limit"` // Unlimited, or 0 and more
 }
 
 // GrantMode says what a periodic credit grant does with what is left.

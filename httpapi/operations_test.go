@@ -1,0 +1,50 @@
+package httpapi_test
+
+import (
+	"slices"
+	"strings"
+)
+
+// bodiesOfOperations are those of what admins do to the service.
+var bodiesOfOperations = map[string]string{
+	"create-plan": `{"id":"pro","name":"Pro","limits":[{"meter":"conversations","window":"day","limit":null}]}`,
+	"update-plan": `{"name":"Professional"}`,
+}
+
+func (s *steps) ofOperations() {
+	s.t.Helper()
+	root := s.admin().access
+	s.rows()
+	s.ofPlans(root)
+}
+
+func (s *steps) ofPlans(root string) {
+	s.t.Helper()
+	s.step("create-plan", "POST", "/admin/plans", root, bodies["create-plan"], 201, "plan.create ok by admin on plan")
+	s.step("create-plan", "POST", "/admin/plans", root, bodies["create-plan"], 409)
+	s.step("update-plan", "PATCH", "/admin/plans/pro", root, bodies["update-plan"], 200, "plan.update ok by admin on plan")
+	s.step("update-plan", "PATCH", "/admin/plans/pro", root, bodies["update-plan"], 200)
+	s.step("delete-plan", "DELETE", "/admin/plans/free", root, "", 409)
+	s.step("delete-plan", "DELETE", "/admin/plans/pro", root, "", 204, "plan.delete ok by admin on plan")
+	s.step("delete-plan-by-post", "POST", "/admin/plans/pro/delete", root, "", 404)
+}
+
+// refusedTo calls a route as an admin who has every permission but the one that
+// it needs, and finds the denial in the trail.
+func (w *world) refusedTo(permission, action, method, path, body string) {
+	w.t.Helper()
+	others := slices.DeleteFunc([]string{"users", "staff", "admins", "plans", "messages", "audit", "settings", "tasks"},
+		func(p string) bool { return p == permission })
+	a, err := w.store.AdminGet(w.t.Context(), w.admin().id)
+	must(w.t, err)
+	owner := a.Permissions
+	a.Permissions = others
+	must(w.t, w.store.AdminUpdate(w.t.Context(), a))
+	caller := w.admin()
+	w.call(method, path, caller.access, body).want(403, "forbidden")
+	if !slices.ContainsFunc(w.denials(), func(d string) bool { return strings.HasPrefix(d, action+" ") }) {
+		w.t.Errorf("%s %s: the trail has no denial of %s: %v", method, path, action, w.denials())
+	}
+	a.Permissions = owner
+	must(w.t, w.store.AdminUpdate(w.t.Context(), a))
+}
