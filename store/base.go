@@ -41,6 +41,31 @@ func (Base) UserDelete(context.Context, string) error {
 	return ErrUnsupported
 }
 
+// UserList answers ErrUnsupported.
+func (Base) UserList(context.Context, UserFilter, Page) (List[User], error) {
+	return List[User]{}, ErrUnsupported
+}
+
+// UserCounts answers ErrUnsupported.
+func (Base) UserCounts(context.Context, time.Time) (UserCounts, error) {
+	return UserCounts{}, ErrUnsupported
+}
+
+// UserSignUps answers ErrUnsupported.
+func (Base) UserSignUps(context.Context, time.Time, time.Time) ([]DayCount, error) {
+	return nil, ErrUnsupported
+}
+
+// UserSignIns answers ErrUnsupported.
+func (Base) UserSignIns(context.Context, time.Time) (int64, error) {
+	return 0, ErrUnsupported
+}
+
+// SuspensionEnd answers ErrUnsupported.
+func (Base) SuspensionEnd(context.Context, time.Time, int) (int, error) {
+	return 0, ErrUnsupported
+}
+
 // IdentifierInsert answers ErrUnsupported.
 func (Base) IdentifierInsert(context.Context, Identifier) error {
 	return ErrUnsupported
@@ -89,6 +114,26 @@ func (Base) DeletedUserInsert(context.Context, DeletedUser) error {
 // DeletedUserGet answers ErrUnsupported.
 func (Base) DeletedUserGet(context.Context, string) (DeletedUser, error) {
 	return DeletedUser{}, ErrUnsupported
+}
+
+// DeletedUserPurging answers ErrUnsupported.
+func (Base) DeletedUserPurging(context.Context, string, time.Time) error {
+	return ErrUnsupported
+}
+
+// DeletedUserDelete answers ErrUnsupported.
+func (Base) DeletedUserDelete(context.Context, string) error {
+	return ErrUnsupported
+}
+
+// DeletedUserList answers ErrUnsupported.
+func (Base) DeletedUserList(context.Context, DeletedUserFilter, Page) (List[DeletedUser], error) {
+	return List[DeletedUser]{}, ErrUnsupported
+}
+
+// DeletedUsersDue answers ErrUnsupported.
+func (Base) DeletedUsersDue(context.Context, time.Time, Position, int) ([]DeletedUser, error) {
+	return nil, ErrUnsupported
 }
 
 // SessionInsert answers ErrUnsupported.
@@ -334,6 +379,11 @@ func (Base) MessageGet(context.Context, string, string) (Message, error) {
 // MessageList answers ErrUnsupported.
 func (Base) MessageList(context.Context, MessageFilter, Page) (List[Message], error) {
 	return List[Message]{}, ErrUnsupported
+}
+
+// MessageUsage answers ErrUnsupported.
+func (Base) MessageUsage(context.Context, time.Time, time.Time) ([]ModelUsage, error) {
+	return nil, ErrUnsupported
 }
 
 // MessagePurge answers ErrUnsupported.

@@ -85,6 +85,16 @@ func (Base) UsageHistory(context.Context, string, string, time.Time, time.Time) 
 	return nil, ErrUnsupported
 }
 
+// UsageDays answers ErrUnsupported.
+func (Base) UsageDays(context.Context, string, time.Time, time.Time) ([]UsagePoint, error) {
+	return nil, ErrUnsupported
+}
+
+// UsageTop answers ErrUnsupported.
+func (Base) UsageTop(context.Context, string, time.Time, time.Time, int) ([]UserUsage, error) {
+	return nil, ErrUnsupported
+}
+
 // UsagePurge answers ErrUnsupported.
 func (Base) UsagePurge(context.Context, time.Time, int) (int, error) {
 	return 0, ErrUnsupported

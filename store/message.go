@@ -50,3 +50,12 @@ type MessageWindow struct {
 	Rows  int       // at most; 0 ends the window
 	Until time.Time // the process puts it again before, or was killed
 }
+
+// ModelUsage is what the messages of one model add up to.
+type ModelUsage struct {
+	Model     string
+	Messages  int64
+	TokensIn  int64
+	TokensOut int64
+	Cost      int64 // micro-units
+}

@@ -201,6 +201,12 @@ type UsagePoint struct {
 	Used  int64     // resets do not take from it
 }
 
+// UserUsage is what one user used of a meter.
+type UserUsage struct {
+	UserID string
+	Used   int64 // resets do not take from it
+}
+
 // UsageAdd counts units after the fact, without a limit.
 type UsageAdd struct {
 	Counters []Counter

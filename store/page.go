@@ -22,14 +22,16 @@ type Sort string
 
 // The orders that lists may offer.
 const (
-	NewestFirst Sort = "-created_at"
-	OldestFirst Sort = "created_at"
+	NewestFirst     Sort = "-created_at"
+	OldestFirst     Sort = "created_at"
+	ByUsername      Sort = "username"
+	LastSignInFirst Sort = "-last_login_at" // who never signed in comes last
 )
 
 // Page asks for one page of a list by keyset: what comes after a position.
 type Page struct {
 	Limit int      // 0 means DefaultLimit
-	Sort  Sort     // empty means NewestFirst
+	Sort  Sort     // empty means NewestFirst, or the first that a filter offers
 	After Position // zero means from the start
 	Total bool     // count the whole list, up to TotalCap
 }
@@ -42,14 +44,15 @@ func (p Page) Size() int {
 	return min(p.Limit, MaxLimit)
 }
 
-// Position is the place of one item in a sorted list.
+// Position is the place of one item in a sorted list: by a time, or by a name.
 type Position struct {
-	At time.Time
-	ID string
+	At  time.Time // zero in a list by name
+	Key string    // empty in a list by time
+	ID  string
 }
 
 // IsZero reports whether p is the start of the list.
-func (p Position) IsZero() bool { return p.ID == "" && p.At.IsZero() }
+func (p Position) IsZero() bool { return p.ID == "" && p.Key == "" && p.At.IsZero() }
 
 // List is one page of items.
 type List[T any] struct {
@@ -59,7 +62,11 @@ type List[T any] struct {
 	Capped bool     // Total stopped at TotalCap
 }
 
-const cursorTagSize = 16
+// A cursor is a tag, then the time, the length of the key, the key and the id.
+const (
+	cursorTagSize  = 16
+	cursorHeadSize = 8 + 4
+)
 
 // EncodeCursor renders a position as an opaque string that DecodeCursor accepts
 // under the same key and scope only. The scope names the list, its filters and
@@ -69,7 +76,8 @@ func EncodeCursor(key []byte, scope string, p Position) string {
 		return ""
 	}
 	b := binary.BigEndian.AppendUint64(nil, uint64(p.At.UnixMicro()))
-	b = append(b, p.ID...)
+	b = binary.BigEndian.AppendUint32(b, uint32(len(p.Key)))
+	b = append(append(b, p.Key...), p.ID...)
 	return base64.RawURLEncoding.EncodeToString(append(cursorTag(key, scope, b), b...))
 }
 
@@ -80,15 +88,19 @@ func DecodeCursor(key []byte, scope, s string) (Position, error) {
 		return Position{}, nil
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil || len(raw) <= cursorTagSize+8 || strings.ContainsAny(s, "\r\n") { // which base64 skips
+	if err != nil || len(raw) < cursorTagSize+cursorHeadSize || strings.ContainsAny(s, "\r\n") { // which base64 skips
 		return Position{}, errCursor()
 	}
 	tag, b := raw[:cursorTagSize], raw[cursorTagSize:]
 	if !hmac.Equal(tag, cursorTag(key, scope, b)) {
 		return Position{}, errCursor()
 	}
-	at := time.UnixMicro(int64(binary.BigEndian.Uint64(b))).UTC()
-	return Position{At: at, ID: string(b[8:])}, nil
+	at, rest := time.UnixMicro(int64(binary.BigEndian.Uint64(b))).UTC(), b[cursorHeadSize:]
+	keySize := binary.BigEndian.Uint32(b[8:])
+	if uint64(keySize) > uint64(len(rest)) {
+		return Position{}, errCursor()
+	}
+	return Position{At: at, Key: string(rest[:keySize]), ID: string(rest[keySize:])}, nil
 }
 
 func cursorTag(key []byte, scope string, b []byte) []byte {

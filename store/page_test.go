@@ -18,6 +18,10 @@ func TestCursorGoesBackToItsPosition(t *testing.T) {
 		{At: time.UnixMicro(1773500966535897).UTC(), ID: "usr_1"},
 		{At: time.UnixMicro(-1).UTC(), ID: "usr_1"},
 		{At: time.UnixMicro(1).UTC(), ID: "ünï\x00\xff"},
+		{Key: "anna", ID: "usr_1"},
+		{Key: "annausr_", ID: "1"}, // the same bytes, cut elsewhere
+		{Key: "ünï\x00\xff"},
+		{ID: "usr_1"}, // of somebody who never signed in
 	} {
 		s := store.EncodeCursor(key, "users", p)
 		if got, err := store.DecodeCursor(key, "users", s); err != nil || got != p {
@@ -57,6 +61,7 @@ func FuzzDecodeCursor(f *testing.F) {
 	f.Add("AAAA")
 	f.Add(store.EncodeCursor(key, "users", store.Position{At: time.UnixMicro(1), ID: "usr_1"}))
 	f.Add(store.EncodeCursor(key, "users", store.Position{At: time.UnixMicro(math.MaxInt64), ID: "\x00"}))
+	f.Add(store.EncodeCursor(key, "users", store.Position{Key: "anna", ID: "usr_1"}))
 	f.Fuzz(func(t *testing.T, s string) {
 		p, err := store.DecodeCursor(key, "users", s)
 		if err != nil {

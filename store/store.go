@@ -80,6 +80,26 @@ type UserStore interface {
 	// UserDelete removes the row alone: identifiers, hashes and keys have
 	// methods of their own.
 	UserDelete(ctx context.Context, id string) error
+	// UserList lists users. A Sort that the filter does not offer is
+	// ErrValidation. What a page costs depends neither on where in the list it is
+	// nor on how many users there are; a filter by Status also costs what
+	// SuspensionEnd has to write down. The total of everybody is kept and exact;
+	// what a filter selects is counted, up to TotalCap.
+	UserList(ctx context.Context, f UserFilter, p Page) (List[User], error)
+	// UserCounts counts users and deleted ones as they are at now, from kept
+	// counters.
+	UserCounts(ctx context.Context, now time.Time) (UserCounts, error)
+	// UserSignUps returns how many of the users there are now signed up on each
+	// day from a date until before another, oldest first, from kept counters;
+	// days without any are left out.
+	UserSignUps(ctx context.Context, from, until time.Time) ([]DayCount, error)
+	// UserSignIns returns how many users last signed in at or after a time. What
+	// it costs grows with them, a step in an index each.
+	UserSignIns(ctx context.Context, since time.Time) (int64, error)
+	// SuspensionEnd makes at most limit users active whose suspension ended
+	// before a time, and returns how many. They were active already: it writes
+	// down what is so, and keeps lists by Status quick.
+	SuspensionEnd(ctx context.Context, before time.Time, limit int) (int, error)
 
 	// IdentifierInsert takes a name. One that is held by anybody, live or
 	// deleted, is ErrUsernameTaken or ErrEmailTaken.
@@ -103,6 +123,19 @@ type UserStore interface {
 
 	DeletedUserInsert(ctx context.Context, d DeletedUser) error
 	DeletedUserGet(ctx context.Context, id string) (DeletedUser, error)
+	// DeletedUserPurging marks a deleted user as one whose purge has begun, and
+	// brings PurgeAt forward to a time.
+	DeletedUserPurging(ctx context.Context, id string, at time.Time) error
+	// DeletedUserDelete removes the row alone; the user name has a method of its
+	// own.
+	DeletedUserDelete(ctx context.Context, id string) error
+	// DeletedUserList lists deleted users, by the time of their deletion. A Sort
+	// that the filter does not offer is ErrValidation.
+	DeletedUserList(ctx context.Context, f DeletedUserFilter, p Page) (List[DeletedUser], error)
+	// DeletedUsersDue returns at most limit deleted users whose PurgeAt is now or
+	// before, in the order of PurgeAt and ID; those are also what after is: the
+	// place of the last one seen.
+	DeletedUsersDue(ctx context.Context, now time.Time, after Position, limit int) ([]DeletedUser, error)
 }
 
 // SessionStore keeps sessions and the chains of their refresh tokens.
@@ -308,6 +341,15 @@ type MeterStore interface {
 	// until before another, oldest first; days without any are left out. Dates
 	// are as in Counter.Start.
 	UsageHistory(ctx context.Context, subject, meter string, from, until time.Time) ([]UsagePoint, error)
+	// UsageDays returns what all users together used of each meter on each day
+	// from a date until before another, oldest first, then by meter; of one meter
+	// when one is named. What it costs grows with the counters in that range, so
+	// with users, days and meters.
+	UsageDays(ctx context.Context, meter string, from, until time.Time) ([]UsagePoint, error)
+	// UsageTop returns at most limit users who used most of a meter on the days
+	// from a date until before another, most first, then by id. It costs what
+	// UsageDays does.
+	UsageTop(ctx context.Context, meter string, from, until time.Time, limit int) ([]UserUsage, error)
 	// UsagePurge deletes at most limit counters of windows that started before a
 	// date and returns how many went.
 	UsagePurge(ctx context.Context, before time.Time, limit int) (int, error)
@@ -383,6 +425,10 @@ type MessageStore interface {
 	// MessageGet finds a message of one user; another user's is ErrNotFound.
 	MessageGet(ctx context.Context, userID, id string) (Message, error)
 	MessageList(ctx context.Context, f MessageFilter, p Page) (List[Message], error)
+	// MessageUsage adds up the messages of each model that were made at or after
+	// a time and before another, by model. What it costs grows with them, a step
+	// in an index each.
+	MessageUsage(ctx context.Context, from, until time.Time) ([]ModelUsage, error)
 	// MessagePurge deletes messages, or only their text, and returns how many;
 	// fewer than the limit means that none is left. The Seq of a conversation
 	// goes on all the same.

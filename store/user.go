@@ -59,6 +59,39 @@ func (u User) SuspendedAt(t time.Time) bool {
 	return u.Status == Suspended && (u.SuspendedUntil.IsZero() || t.Before(u.SuspendedUntil))
 }
 
+// UserFilter selects users. Empty fields do not restrict.
+type UserFilter struct {
+	// Query is the beginning of the user name or of the e-mail address, in any
+	// case. No character in it stands for others.
+	Query  string
+	Status Status // Active or Suspended as of Now: a suspension whose end has come counts as Active
+	Plan   string
+	Now    time.Time // what Status is judged at
+}
+
+// Sorts are the orders that the filter offers, the first being that of a Page
+// without one. A search is in the order of the names that match: the user name
+// where it does, else the e-mail address.
+func (f UserFilter) Sorts() []Sort {
+	if f.Query != "" {
+		return []Sort{ByUsername}
+	}
+	return []Sort{NewestFirst, OldestFirst, ByUsername, LastSignInFirst}
+}
+
+// UserCounts are how many users there are at a moment.
+type UserCounts struct {
+	Active    int64 // those whose suspension has ended too
+	Suspended int64
+	Deleted   int64 // who can still come back, or are being purged
+}
+
+// DayCount is how many there were of something on one day.
+type DayCount struct {
+	Date  time.Time // the day in UTC, as its midnight
+	Count int64
+}
+
 // IdentifierKind is the kind of a name one can sign in with.
 type IdentifierKind string
 
@@ -97,4 +130,19 @@ type DeletedUser struct {
 	DeletedBy Actor
 	Reason    string
 	PurgeAt   time.Time
+	Purging   bool // a purge has begun: it cannot come back any more
+}
+
+// DeletedUserFilter selects deleted users. Empty fields do not restrict.
+type DeletedUserFilter struct {
+	Query string // the beginning of the user name that is held, in any case
+}
+
+// Sorts are the orders that the filter offers, by the time of the deletion, the
+// first being that of a Page without one. A search is in the order of user names.
+func (f DeletedUserFilter) Sorts() []Sort {
+	if f.Query != "" {
+		return []Sort{ByUsername}
+	}
+	return []Sort{NewestFirst, OldestFirst}
 }

@@ -34,6 +34,11 @@ func (s *Store) MessageList(ctx context.Context, f store.MessageFilter, p store.
 	return s.messages.MessageList(ctx, f, p)
 }
 
+// MessageUsage adds up the messages of each model.
+func (s *Store) MessageUsage(ctx context.Context, from, until time.Time) ([]store.ModelUsage, error) {
+	return s.messages.MessageUsage(ctx, from, until)
+}
+
 // MessagePurge deletes messages, or their text.
 func (s *Store) MessagePurge(ctx context.Context, p store.MessagePurge) (int, error) {
 	return s.messages.MessagePurge(ctx, p)

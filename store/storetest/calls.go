@@ -34,6 +34,11 @@ func calls(s store.Store, u store.User, v store.Session, k store.APIKeyHash, tok
 		{"UserGet", func(c context.Context) error { return drop(s.UserGet(c, u.ID)) }},
 		{"UserUpdate", func(c context.Context) error { return s.UserUpdate(c, store.User{ID: u.ID}) }},
 		{"UserDelete", func(c context.Context) error { return s.UserDelete(c, u.ID) }},
+		{"UserList", func(c context.Context) error { return drop(s.UserList(c, store.UserFilter{}, store.Page{})) }},
+		{"UserCounts", func(c context.Context) error { return drop(s.UserCounts(c, moment(0))) }},
+		{"UserSignUps", func(c context.Context) error { return drop(s.UserSignUps(c, moment(0), moment(9))) }},
+		{"UserSignIns", func(c context.Context) error { return drop(s.UserSignIns(c, moment(0))) }},
+		{"SuspensionEnd", func(c context.Context) error { return drop(s.SuspensionEnd(c, moment(9999), 9)) }},
 		{"IdentifierInsert", func(c context.Context) error { return s.IdentifierInsert(c, name) }},
 		{"IdentifierGet", func(c context.Context) error { return drop(s.IdentifierGet(c, name.Kind, name.Value)) }},
 		{"IdentifierDelete", func(c context.Context) error { return s.IdentifierDelete(c, name.Kind, u.ID) }},
@@ -44,6 +49,14 @@ func calls(s store.Store, u store.User, v store.Session, k store.APIKeyHash, tok
 		{"PasswordSchemes", func(c context.Context) error { return drop(s.PasswordSchemes(c)) }},
 		{"DeletedUserInsert", func(c context.Context) error { return s.DeletedUserInsert(c, store.DeletedUser{ID: u.ID}) }},
 		{"DeletedUserGet", func(c context.Context) error { return drop(s.DeletedUserGet(c, u.ID)) }},
+		{"DeletedUserPurging", func(c context.Context) error { return s.DeletedUserPurging(c, u.ID, moment(0)) }},
+		{"DeletedUserDelete", func(c context.Context) error { return s.DeletedUserDelete(c, u.ID) }},
+		{"DeletedUserList", func(c context.Context) error {
+			return drop(s.DeletedUserList(c, store.DeletedUserFilter{}, store.Page{}))
+		}},
+		{"DeletedUsersDue", func(c context.Context) error {
+			return drop(s.DeletedUsersDue(c, moment(9), store.Position{}, 9))
+		}},
 		{"SessionInsert", func(c context.Context) error { return s.SessionInsert(c, newSession(u.ID)) }},
 		{"SessionGet", func(c context.Context) error { return drop(s.SessionGet(c, v.ID)) }},
 		{"SessionWithUser", func(c context.Context) error { _, _, err := s.SessionWithUser(c, v.ID); return err }},
@@ -129,6 +142,8 @@ func calls(s store.Store, u store.User, v store.Session, k store.APIKeyHash, tok
 			return drop(s.UsageHistory(c, u.ID, l.Meter, moment(0), moment(9)))
 		}},
 		{"MeterErase", func(c context.Context) error { return drop(s.MeterErase(c, u.ID, moment(0), 9)) }},
+		{"UsageDays", func(c context.Context) error { return drop(s.UsageDays(c, l.Meter, moment(0), moment(9))) }},
+		{"UsageTop", func(c context.Context) error { return drop(s.UsageTop(c, l.Meter, moment(0), moment(9), 9)) }},
 		{"UsagePurge", func(c context.Context) error { return drop(s.UsagePurge(c, moment(9), 9)) }},
 		{"CreditGrant", func(c context.Context) error { _, _, err := s.CreditGrant(c, newGrant(u.ID, 1)); return err }},
 		{"CreditBalance", func(c context.Context) error { return drop(s.CreditBalance(c, u.ID, moment(0))) }},
@@ -144,6 +159,7 @@ func calls(s store.Store, u store.User, v store.Session, k store.APIKeyHash, tok
 			return drop(s.MessageAppend(c, []store.Message{newMessage(u.ID, "con_1")}))
 		}},
 		{"MessageGet", func(c context.Context) error { return drop(s.MessageGet(c, u.ID, "msg_1")) }},
+		{"MessageUsage", func(c context.Context) error { return drop(s.MessageUsage(c, moment(0), moment(9))) }},
 		{"MessageWindowPut", func(c context.Context) error {
 			return s.MessageWindowPut(c, store.MessageWindow{ID: "w", Rows: 1, Until: moment(9)})
 		}},

@@ -72,6 +72,54 @@ func testHistory(t *testing.T, open Opener) {
 	})
 }
 
+func testUsageOfAll(t *testing.T, open Opener) {
+	m := meter{open(t)}
+	add := func(amount int64, c store.Counter) {
+		t.Helper()
+		must(t, m.MeterAdd(t.Context(), []store.UsageAdd{{Counters: []store.Counter{c}, Amount: amount}}))
+	}
+	with := func(c store.Counter, meter string, w store.Window) store.Counter {
+		c.Meter, c.Window = meter, w
+		return c
+	}
+	anna, ben, zoe := newID("usr_a"), newID("usr_b"), newID("usr_z")
+	add(5, dayOf(anna, 2))
+	add(2, dayOf(ben, 2))
+	add(4, dayOf(ben, 3))
+	add(1, dayOf(zoe, 4))
+	add(9, with(dayOf(zoe, 2), "tokens", store.Day))
+	add(50, with(dayOf(zoe, 2), "conversations", store.Week))
+	add(50, with(dayOf(zoe, 1), "conversations", store.Month))
+	add(50, dayOf(newID("kfm_"), 2)) // the same units, counted for a key
+	point := func(day int, meter string, used int64) store.UsagePoint {
+		return store.UsagePoint{Meter: meter, Date: date(day), Used: used}
+	}
+
+	t.Run("UsageDays/SumsOfAllUsers", func(t *testing.T) {
+		t.Parallel()
+		want(t, got(m.UsageDays(t.Context(), "", date(1), date(4)))(t),
+			[]store.UsagePoint{point(2, "conversations", 7), point(2, "tokens", 9), point(3, "conversations", 4)})
+		want(t, got(m.UsageDays(t.Context(), "conversations", date(2), date(5)))(t),
+			[]store.UsagePoint{point(2, "conversations", 7), point(3, "conversations", 4), point(4, "conversations", 1)})
+		want(t, got(m.UsageDays(t.Context(), "tokens", date(3), date(9)))(t), nil)
+	})
+	t.Run("UsageTop/MostFirst", func(t *testing.T) {
+		t.Parallel()
+		want(t, got(m.UsageTop(t.Context(), "conversations", date(1), date(9), 9))(t),
+			[]store.UserUsage{{UserID: ben, Used: 6}, {UserID: anna, Used: 5}, {UserID: zoe, Used: 1}})
+		want(t, got(m.UsageTop(t.Context(), "conversations", date(2), date(3), 1))(t), []store.UserUsage{{UserID: anna, Used: 5}})
+		want(t, got(m.UsageTop(t.Context(), "none", date(1), date(9), 9))(t), nil)
+	})
+	t.Run("UsageDays/KeepsWhatResetsTake", func(t *testing.T) {
+		t.Parallel()
+		m := meter{open(t)}
+		c := dayOf(newID("usr_"), 2)
+		must(t, m.MeterAdd(t.Context(), []store.UsageAdd{{Counters: []store.Counter{c}, Amount: 3}}))
+		must(t, m.MeterReset(t.Context(), []store.Counter{c}))
+		want(t, got(m.UsageDays(t.Context(), "", date(1), date(9)))(t), []store.UsagePoint{point(2, "conversations", 3)})
+	})
+}
+
 func testUsagePurge(t *testing.T, open Opener) {
 	t.Run("UsagePurge/OldWindowsOnly", func(t *testing.T) {
 		t.Parallel()

@@ -190,3 +190,29 @@ func testListBounds(t *testing.T, s store.Store) {
 	want(t, total.Total, store.TotalCap)
 	want(t, total.Capped, true)
 }
+
+func testMessageUsage(t *testing.T, open Opener) {
+	t.Run("MessageUsage/SumsOfEachModel", func(t *testing.T) {
+		t.Parallel()
+		s := open(t)
+		user := newID("usr_")
+		for i, model := range []string{"b", "a", "b", "c", "b", ""} {
+			m := newMessage(user, newID("con_"))
+			m.Model, m.TokensIn, m.TokensOut, m.Cost, m.CreatedAt = model, int64(i+1), 10, int64(100*i), moment(i)
+			got(s.MessageAppend(t.Context(), []store.Message{m}))(t)
+		}
+		want(t, got(s.MessageUsage(t.Context(), moment(0), moment(9)))(t), []store.ModelUsage{
+			{Model: "", Messages: 1, TokensIn: 6, TokensOut: 10, Cost: 500},
+			{Model: "a", Messages: 1, TokensIn: 2, TokensOut: 10, Cost: 100},
+			{Model: "b", Messages: 3, TokensIn: 9, TokensOut: 30, Cost: 600},
+			{Model: "c", Messages: 1, TokensIn: 4, TokensOut: 10, Cost: 300},
+		})
+		want(t, got(s.MessageUsage(t.Context(), moment(2), moment(4)))(t), []store.ModelUsage{
+			{Model: "b", Messages: 1, TokensIn: 3, TokensOut: 10, Cost: 200},
+			{Model: "c", Messages: 1, TokensIn: 4, TokensOut: 10, Cost: 300},
+		})
+		got(s.MessagePurge(t.Context(), store.MessagePurge{TextOnly: true, Before: moment(9), Limit: 9}))(t)
+		want(t, len(got(s.MessageUsage(t.Context(), moment(0), moment(9)))(t)), 4)
+		want(t, got(s.MessageUsage(t.Context(), moment(9), moment(99)))(t), nil)
+	})
+}

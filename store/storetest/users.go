@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -247,28 +248,111 @@ func testPasswordSchemes(t *testing.T, open Opener) {
 	})
 }
 
-func testDeletedUsers(t *testing.T, open Opener) {
-	s := open(t)
-	d := store.DeletedUser{
-		ID: newID("usr_"), Username: "gone", Sealed: "gAAAA", DeletedAt: moment(0),
+// newDeleted makes a deleted user with every field set.
+func newDeleted(username string, deletedAt, purgeAt int) store.DeletedUser {
+	return store.DeletedUser{
+		ID: newID("usr_"), Username: username, Sealed: "gAAAA", DeletedAt: kept(moment(deletedAt)),
 		DeletedBy: store.Actor{Kind: store.ActorStaff, ID: "stf_1", Name: "helper", OnBehalfOf: "usr_2",
 			KeyID: "key_1", SessionID: "ses_1", IP: "192.0.2.1", RequestID: "r1"},
-		Reason: "asked", PurgeAt: moment(3600),
+		Reason: "asked", PurgeAt: kept(moment(purgeAt)), Purging: purgeAt < deletedAt,
 	}
-	must(t, s.DeletedUserInsert(t.Context(), d))
-	d.DeletedAt, d.PurgeAt = kept(d.DeletedAt), kept(d.PurgeAt)
+}
 
-	t.Run("DeletedUserGet/ReturnsWhatWasStored", func(t *testing.T) {
-		t.Parallel()
+func testDeletedUsers(t *testing.T, open Opener) {
+	s := open(t)
+	run := func(name string, fn func(t *testing.T, d store.DeletedUser)) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDeleted("gone", 0, 3600)
+			must(t, s.DeletedUserInsert(t.Context(), d))
+			fn(t, d)
+		})
+	}
+
+	run("DeletedUserGet/ReturnsWhatWasStored", func(t *testing.T, d store.DeletedUser) {
 		want(t, got(s.DeletedUserGet(t.Context(), d.ID))(t), d)
+		purging := newDeleted("gone", 9, 8)
+		must(t, s.DeletedUserInsert(t.Context(), purging))
+		want(t, got(s.DeletedUserGet(t.Context(), purging.ID))(t), purging)
 	})
-	t.Run("DeletedUserGet/Missing", func(t *testing.T) {
-		t.Parallel()
+	run("DeletedUserGet/Missing", func(t *testing.T, _ store.DeletedUser) {
 		_, err := s.DeletedUserGet(t.Context(), newID("usr_"))
 		wantError(t, err, store.ErrNotFound)
 	})
-	t.Run("DeletedUserInsert/Duplicate", func(t *testing.T) {
-		t.Parallel()
+	run("DeletedUserInsert/Duplicate", func(t *testing.T, d store.DeletedUser) {
 		wantError(t, s.DeletedUserInsert(t.Context(), d), store.ErrConflict)
+	})
+	run("DeletedUserPurging/BringsThePurgeForward", func(t *testing.T, d store.DeletedUser) {
+		must(t, s.DeletedUserPurging(t.Context(), d.ID, moment(60)))
+		d.Purging, d.PurgeAt = true, kept(moment(60))
+		want(t, got(s.DeletedUserGet(t.Context(), d.ID))(t), d)
+		must(t, s.DeletedUserPurging(t.Context(), d.ID, moment(99)))
+		want(t, got(s.DeletedUserGet(t.Context(), d.ID))(t), d)
+	})
+	run("DeletedUserPurging/Missing", func(t *testing.T, _ store.DeletedUser) {
+		wantError(t, s.DeletedUserPurging(t.Context(), newID("usr_"), moment(0)), store.ErrNotFound)
+	})
+	run("DeletedUserDelete/Gone", func(t *testing.T, d store.DeletedUser) {
+		must(t, s.DeletedUserDelete(t.Context(), d.ID))
+		_, err := s.DeletedUserGet(t.Context(), d.ID)
+		wantError(t, err, store.ErrNotFound)
+		wantError(t, s.DeletedUserDelete(t.Context(), d.ID), store.ErrNotFound)
+	})
+	t.Run("DeletedUsersDue/InOrder", func(t *testing.T) {
+		t.Parallel()
+		s := open(t)
+		later, first, second := newDeleted("c", 0, 90), newDeleted("a", 0, 10), newDeleted("b", 0, 20)
+		for _, d := range []store.DeletedUser{later, second, first} {
+			must(t, s.DeletedUserInsert(t.Context(), d))
+		}
+		due := func(now int, after store.Position, limit int) []store.DeletedUser {
+			t.Helper()
+			return got(s.DeletedUsersDue(t.Context(), moment(now), after, limit))(t)
+		}
+		want(t, due(9, store.Position{}, 9), nil)
+		want(t, due(10, store.Position{}, 9), []store.DeletedUser{first})
+		want(t, due(50, store.Position{}, 9), []store.DeletedUser{first, second})
+		want(t, due(50, store.Position{}, 1), []store.DeletedUser{first})
+		want(t, due(99, store.Position{At: first.PurgeAt, ID: first.ID}, 9), []store.DeletedUser{second, later})
+		must(t, s.DeletedUserPurging(t.Context(), later.ID, moment(15)))
+		later.Purging, later.PurgeAt = true, kept(moment(15))
+		want(t, due(50, store.Position{}, 9), []store.DeletedUser{first, later, second})
+	})
+	testDeletedUserList(t, open(t))
+}
+
+func testDeletedUserList(t *testing.T, s store.Store) {
+	var all []store.DeletedUser
+	for i, name := range []string{"anna", "ann", "an", "ben", "a%b", "annabel", "zoe"} {
+		d := newDeleted(name, i/2, 99)
+		must(t, s.DeletedUserInsert(t.Context(), d))
+		all = append(all, d)
+	}
+	slices.SortFunc(all, func(a, b store.DeletedUser) int { return byPosition(a.DeletedAt, a.ID, b.DeletedAt, b.ID) })
+	list := func(query string) pager[store.DeletedUser] {
+		return func(ctx context.Context, p store.Page) (store.List[store.DeletedUser], error) {
+			return s.DeletedUserList(ctx, store.DeletedUserFilter{Query: query}, p)
+		}
+	}
+	t.Run("DeletedUserList", func(t *testing.T) { testPaging(t, list(""), all) })
+	for query, names := range map[string][]string{
+		"an": {"an", "ann", "anna", "annabel"}, "ANN": {"ann", "anna", "annabel"}, "a%": {"a%b"}, "_": nil, "zoe1": nil, "z\xff": nil,
+	} {
+		t.Run("DeletedUserList/Query="+query, func(t *testing.T) {
+			for size := 1; size <= len(names)+1; size++ {
+				var found []string
+				for _, d := range walk(t, list(query), store.Page{Limit: size}, len(all)) {
+					found = append(found, d.Username)
+				}
+				want(t, found, names)
+			}
+			want(t, got(list(query)(t.Context(), store.Page{Limit: 1, Total: true}))(t).Total, int64(len(names)))
+		})
+	}
+	t.Run("DeletedUserList/SortThatIsNotOffered", func(t *testing.T) {
+		_, err := list("")(t.Context(), store.Page{Sort: store.ByUsername})
+		wantError(t, err, store.ErrValidation)
+		_, err = list("a")(t.Context(), store.Page{Sort: store.NewestFirst})
+		wantError(t, err, store.ErrValidation)
 	})
 }

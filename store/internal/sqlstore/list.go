@@ -15,6 +15,8 @@ type listing[T any] struct {
 	from   string // from where
 	table  string // the one that from begins with, when rows are found by oneOf
 	at, id string // the columns of an item's position
+	prefix string // of a search, which is by name: what the names begin with
+	total  string // reads the kept total of the whole list; empty when none is kept
 	scan   func(scanner) (T, error)
 	pos    func(T) store.Position
 }
@@ -76,11 +78,10 @@ func page[T any](ctx context.Context, q *Queries, l listing[T], f filter, p stor
 	return read(ctx, q, func(c Reader) (store.List[T], error) {
 		out := store.List[T]{}
 		if p.Total {
-			n, err := one(ctx, c, scanInt, l.countText(f), append(f.args, store.TotalCap+1)...)
-			if err != nil {
+			var err error
+			if out.Total, out.Capped, err = l.count(ctx, c, f); err != nil {
 				return out, err
 			}
-			out.Total, out.Capped = min(n, store.TotalCap), n > store.TotalCap
 		}
 		query, args := l.pageText(f, p)
 		items, err := all(ctx, c, l.scan, query, args...)
@@ -96,15 +97,39 @@ func page[T any](ctx context.Context, q *Queries, l listing[T], f filter, p stor
 	})
 }
 
+// count reads the kept total of a list without filters, and counts others up to
+// TotalCap.
+func (l listing[T]) count(ctx context.Context, c Reader, f filter) (n int64, capped bool, err error) {
+	if l.prefix != "" {
+		f.where(l.at+" >= ?%d AND "+l.at+" < ?%d", l.prefix, prefixEnd(l.prefix))
+	}
+	if l.total != "" && f.clause() == "" {
+		n, err = one(ctx, c, scanInt, l.total)
+		return n, false, err
+	}
+	n, err = one(ctx, c, scanInt, l.countText(f), append(f.args, store.TotalCap+1)...)
+	return min(n, store.TotalCap), n > store.TotalCap, err
+}
+
 func (l listing[T]) pageText(f filter, p store.Page) (string, []any) {
-	after, direction, at := "<", "DESC", int64(math.MaxInt64)
-	if p.Sort == store.OldestFirst {
-		after, direction, at = ">", "ASC", math.MinInt64
+	after, direction, start := "<", "DESC", any(int64(math.MaxInt64))
+	switch {
+	case l.prefix != "":
+		after, direction, start = ">", "ASC", l.prefix
+	case p.Sort == store.OldestFirst:
+		after, direction, start = ">", "ASC", int64(math.MinInt64)
 	}
-	if !p.After.IsZero() {
-		at = micros(p.After.At)
+	switch {
+	case p.After.IsZero():
+	case l.prefix != "":
+		start = p.After.Key
+	default:
+		start = micros(p.After.At)
 	}
-	f.where("("+l.at+", "+l.id+") "+after+" (?%d, ?%d)", at, p.After.ID)
+	f.where("("+l.at+", "+l.id+") "+after+" (?%d, ?%d)", start, p.After.ID)
+	if l.prefix != "" {
+		f.where(l.at+" < ?%d", prefixEnd(l.prefix))
+	}
 	end := fmt.Sprintf(" ORDER BY %s %s, %s %s LIMIT ?%d", l.at, direction, l.id, direction, len(f.args)+1)
 	rows := l.from + f.clause()
 	if len(f.either) > 0 {

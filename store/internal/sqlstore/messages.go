@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/usermgmt/usermgmt/store"
 )
@@ -36,6 +37,14 @@ const (
 			UNION ALL
 			SELECT (SELECT MIN(m.plan) FROM message_logs m WHERE m.plan > found.plan) FROM found WHERE found.plan IS NOT NULL)
 		SELECT plan FROM found WHERE plan IS NOT NULL`
+	messageModels = `WITH RECURSIVE found (model) AS (
+			SELECT MIN(model) FROM message_logs
+			UNION ALL
+			SELECT (SELECT MIN(m.model) FROM message_logs m WHERE m.model > found.model) FROM found WHERE found.model IS NOT NULL)
+		SELECT model FROM found WHERE model IS NOT NULL`
+	// The index holds what is added up.
+	messageUsage = `SELECT COUNT(*), COALESCE(SUM(tokens_in), 0), COALESCE(SUM(tokens_out), 0), COALESCE(SUM(cost), 0)
+		FROM message_logs WHERE model = ?1 AND created_at >= ?2 AND created_at < ?3`
 	messageEmpty = `UPDATE message_logs SET request = '', response = '', has_text = 0 WHERE n IN (
 			SELECT n FROM message_logs WHERE plan = ?1 AND has_text = 1 AND created_at < ?2 ORDER BY created_at LIMIT ?3)`
 	messageDelete = `DELETE FROM message_logs WHERE n IN (
@@ -283,6 +292,29 @@ func (q *Queries) MessageList(ctx context.Context, filters store.MessageFilter, 
 	return page(ctx, q, messages, f, p)
 }
 
+// MessageUsage adds up the messages of each model.
+func (q *Queries) MessageUsage(ctx context.Context, from, until time.Time) ([]store.ModelUsage, error) {
+	return read(ctx, q, func(c Reader) (out []store.ModelUsage, err error) {
+		models, err := all(ctx, c, scanText, messageModels)
+		if err != nil {
+			return nil, err
+		}
+		for _, model := range models {
+			sum, err := one(ctx, c, func(r scanner) (m store.ModelUsage, err error) {
+				err = r.Scan(&m.Messages, &m.TokensIn, &m.TokensOut, &m.Cost)
+				return m, err
+			}, messageUsage, model, micros(from), micros(until))
+			if err != nil {
+				return nil, err
+			}
+			if sum.Model = model; sum.Messages > 0 {
+				out = append(out, sum)
+			}
+		}
+		return out, nil
+	})
+}
+
 // MessagePurge deletes messages, or their text.
 func (q *Queries) MessagePurge(ctx context.Context, p store.MessagePurge) (int, error) {
 	return write(ctx, q, func(c Conn) (int, error) {
@@ -307,10 +339,7 @@ func (q *Queries) MessagePurge(ctx context.Context, p store.MessagePurge) (int, 
 func emptyMessages(ctx context.Context, c Conn, p store.MessagePurge) (emptied int, err error) {
 	plans := []string{p.Plan}
 	if p.Plan == "" {
-		plans, err = all(ctx, c, func(r scanner) (plan string, err error) {
-			err = r.Scan(&plan)
-			return plan, err
-		}, messagePlans)
+		plans, err = all(ctx, c, scanText, messagePlans)
 		if err != nil {
 			return 0, err
 		}

@@ -76,11 +76,5 @@ func (q *Queries) PlanInUse(ctx context.Context, id string) (bool, error) {
 
 // PlanUsers lists the users of a plan.
 func (q *Queries) PlanUsers(ctx context.Context, id string, p store.Page) (store.List[store.User], error) {
-	users := listing[store.User]{
-		fields: userFields, from: "users u", at: "u.created_at", id: "u.id", scan: scanUser,
-		pos: func(u store.User) store.Position { return store.Position{At: u.CreatedAt, ID: u.ID} },
-	}
-	var f filter
-	f.where("u.plan_id = ?%d", id)
-	return page(ctx, q, users, f, p)
+	return q.UserList(ctx, store.UserFilter{Plan: id}, p)
 }

@@ -91,13 +91,6 @@ func (q *Queries) SignInUnlock(ctx context.Context, key, prefix string) (int, er
 	return int(n), err
 }
 
-// prefixEnd is the least text after all that begin with a prefix. The prefix is
-// of ASCII and not empty.
-func prefixEnd(prefix string) string {
-	last := len(prefix) - 1
-	return prefix[:last] + string(rune(prefix[last]+1))
-}
-
 // SignInPurge deletes keys that no longer count at now.
 func (q *Queries) SignInPurge(ctx context.Context, now time.Time, limit int) (int, error) {
 	n, err := q.change(ctx, signInPurge, micros(now), limit)

@@ -109,11 +109,13 @@ func (q *Queries) MeterReset(ctx context.Context, counters []store.Counter) erro
 // UsageHistory returns what was counted of a meter on each day.
 func (q *Queries) UsageHistory(ctx context.Context, subject, meter string, from, until time.Time) ([]store.UsagePoint, error) {
 	return read(ctx, q, func(c Reader) ([]store.UsagePoint, error) {
-		return all(ctx, c, func(r scanner) (p store.UsagePoint, err error) {
-			err = r.Scan(&p.Meter, timeColumn{&p.Date}, &p.Used)
-			return p, err
-		}, usageHistory, subject, meter, micros(from), micros(until))
+		return all(ctx, c, scanUsagePoint, usageHistory, subject, meter, micros(from), micros(until))
 	})
+}
+
+func scanUsagePoint(r scanner) (p store.UsagePoint, err error) {
+	err = r.Scan(&p.Meter, timeColumn{&p.Date}, &p.Used)
+	return p, err
 }
 
 // UsagePurge deletes counters of windows that started before a date.

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/usermgmt/usermgmt/store"
 )
@@ -14,14 +13,15 @@ const (
 
 	userInsert = `INSERT INTO users (id, username, email, email_verified, display_name, status,
 			suspended_reason, suspended_until, plan_id, zone, zone_previous, zone_from,
-			zone_changed_at, mfa_enabled, metadata, updated_at, last_login_at, limits, created_at)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+			zone_changed_at, mfa_enabled, metadata, updated_at, last_login_at, limits, email_key, email_shared, created_at)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)
 		ON CONFLICT DO NOTHING`
 	userGet    = `SELECT ` + userFields + ` FROM users u WHERE u.id = ?1`
 	userUpdate = `UPDATE users SET username = ?2, email = ?3, email_verified = ?4, display_name = ?5,
 			status = ?6, suspended_reason = ?7, suspended_until = ?8, plan_id = ?9, zone = ?10,
 			zone_previous = ?11, zone_from = ?12, zone_changed_at = ?13, mfa_enabled = ?14,
-			metadata = ?15, updated_at = ?16, last_login_at = ?17, limits = ?18
+			metadata = ?15, updated_at = ?16, last_login_at = ?17, limits = ?18,
+			email_key = ?19, email_shared = ?20
 		WHERE id = ?1`
 	userDelete = `DELETE FROM users WHERE id = ?1`
 
@@ -41,11 +41,6 @@ const (
 			SELECT (SELECT min(h.scheme) FROM password_hashes h WHERE h.scheme > found.scheme)
 			FROM found WHERE found.scheme IS NOT NULL)
 		SELECT scheme FROM found WHERE scheme IS NOT NULL`
-
-	deletedUserInsert = `INSERT INTO deleted_users (id, username, sealed, deleted_at, deleted_by, reason, purge_at)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING`
-	deletedUserGet = `SELECT id, username, sealed, deleted_at, deleted_by, reason, purge_at
-		FROM deleted_users WHERE id = ?1`
 )
 
 // userColumns are where userFields are read to.
@@ -66,7 +61,7 @@ func userValues(u store.User) []any {
 	return []any{u.ID, u.Username, u.Email, flag(u.EmailVerified), u.DisplayName, string(u.Status),
 		u.SuspendedReason, micros(u.SuspendedUntil), u.Plan, u.Zone.Name, u.Zone.Previous,
 		micros(u.Zone.From), micros(u.ZoneChangedAt), flag(u.MFAEnabled), string(u.Metadata),
-		micros(u.UpdatedAt), micros(u.LastLoginAt), limitsText(u.Limits)}
+		micros(u.UpdatedAt), micros(u.LastLoginAt), limitsText(u.Limits), emailKey(u.Email), emailShared(u.Username, u.Email)}
 }
 
 // UserInsert adds a user.
@@ -144,43 +139,6 @@ func (q *Queries) PasswordHashDelete(ctx context.Context, subject string) error 
 // PasswordSchemes returns each scheme that a stored hash has, once, in order.
 func (q *Queries) PasswordSchemes(ctx context.Context) ([]string, error) {
 	return read(ctx, q, func(c Reader) ([]string, error) {
-		return all(ctx, c, func(r scanner) (scheme string, err error) {
-			err = r.Scan(&scheme)
-			return scheme, err
-		}, passwordSchemes)
+		return all(ctx, c, scanText, passwordSchemes)
 	})
-}
-
-// actorText is how an actor is stored: the names outlive those of the fields.
-type actorText struct {
-	Kind       store.ActorKind `json:"kind"`
-	ID         string          `json:"id,omitempty"`
-	Name       string          `json:"name,omitempty"`
-	OnBehalfOf string          `json:"on_behalf_of,omitempty"`
-	KeyID      string          `json:"key_id,omitempty"`
-	SessionID  string          `json:"session_id,omitempty"`
-	IP         string          `json:"ip,omitempty"`
-	RequestID  string          `json:"request_id,omitempty"`
-}
-
-// DeletedUserInsert adds a deleted user.
-func (q *Queries) DeletedUserInsert(ctx context.Context, d store.DeletedUser) error {
-	return q.insert(ctx, deletedUserInsert, d.ID, d.Username, d.Sealed, micros(d.DeletedAt),
-		object(actorText(d.DeletedBy)), d.Reason, micros(d.PurgeAt))
-}
-
-// DeletedUserGet finds a deleted user by id.
-func (q *Queries) DeletedUserGet(ctx context.Context, id string) (store.DeletedUser, error) {
-	return get(ctx, q, func(r scanner) (d store.DeletedUser, err error) {
-		var by json.RawMessage
-		err = r.Scan(&d.ID, &d.Username, &d.Sealed, timeColumn{&d.DeletedAt}, rawColumn{&by},
-			&d.Reason, timeColumn{&d.PurgeAt})
-		if err != nil {
-			return d, err
-		}
-		var actor actorText
-		err = json.Unmarshal(by, &actor)
-		d.DeletedBy = store.Actor(actor)
-		return d, err
-	}, deletedUserGet, id)
 }

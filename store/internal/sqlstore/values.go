@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"github.com/usermgmt/usermgmt/store"
 )
@@ -42,6 +43,10 @@ func bytes(b []byte) []byte {
 	}
 	return b
 }
+
+// prefixEnd is after every text that begins with a prefix: what is found this way
+// has not the last of all characters in it.
+func prefixEnd(prefix string) string { return prefix + string(utf8.MaxRune) }
 
 // text renders v as JSON, and an empty list as "".
 func text[T any](v []T) string {

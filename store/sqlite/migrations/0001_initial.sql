@@ -25,13 +25,27 @@ CREATE TABLE users (
     metadata         TEXT    NOT NULL,
     created_at       INTEGER NOT NULL,
     updated_at       INTEGER NOT NULL,
-    last_login_at    INTEGER NOT NULL
+    last_login_at    INTEGER NOT NULL,
+    email_key        TEXT    NOT NULL, -- the address in lower case
+    email_shared     INTEGER NOT NULL, -- how many bytes it and the user name begin with in common
+    -- When a suspension ends by itself; 0 for never, and without one.
+    suspension_end   INTEGER NOT NULL GENERATED ALWAYS AS (
+        CASE WHEN status = 'suspended' THEN suspended_until ELSE 0 END
+    ) VIRTUAL
 ) STRICT;
-CREATE INDEX users_by_created  ON users (created_at, id);
-CREATE INDEX users_by_username ON users (username, id);
-CREATE INDEX users_by_email    ON users (email, id);
-CREATE INDEX users_by_status   ON users (status, created_at, id);
-CREATE INDEX users_by_plan     ON users (plan_id, created_at, id);
+-- One index for each order and each set of filters. A list of any status is
+-- merged from those of both.
+CREATE INDEX users_by_created       ON users (status, created_at, id);
+CREATE INDEX users_by_login         ON users (status, last_login_at, id);
+CREATE INDEX users_by_name          ON users (username, id);
+CREATE INDEX users_by_email         ON users (email_shared, email_key, id);
+CREATE INDEX users_by_status_name   ON users (status, username, id);
+CREATE INDEX users_by_status_email  ON users (status, email_shared, email_key, id);
+CREATE INDEX users_by_plan_created  ON users (plan_id, status, created_at, id);
+CREATE INDEX users_by_plan_login    ON users (plan_id, status, last_login_at, id);
+CREATE INDEX users_by_plan_name     ON users (plan_id, status, username, id);
+CREATE INDEX users_by_plan_email    ON users (plan_id, status, email_shared, email_key, id);
+CREATE INDEX users_by_suspension    ON users (suspension_end) WHERE suspension_end > 0;
 
 -- A name is held by at most one subject, live or deleted.
 CREATE TABLE identifiers (
@@ -77,6 +91,7 @@ CREATE TABLE deleted_users (
     purging    INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX deleted_users_by_deleted ON deleted_users (deleted_at, id);
+CREATE INDEX deleted_users_by_name    ON deleted_users (username, id);
 CREATE INDEX deleted_users_by_purge   ON deleted_users (purge_at, id);
 
 CREATE TABLE support_staff (
@@ -243,7 +258,7 @@ CREATE TABLE usage (
     resets     INTEGER NOT NULL DEFAULT 0, -- how often used was set to 0: a refund gives back to used what it was counted in since
     PRIMARY KEY (subject, meter, period, started_at)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX usage_by_start ON usage (started_at);
+CREATE INDEX usage_by_start ON usage (started_at, meter);
 
 CREATE TABLE reservations (
     id         TEXT    NOT NULL PRIMARY KEY,
@@ -393,6 +408,35 @@ CREATE TABLE counters (
     name  TEXT    NOT NULL PRIMARY KEY,
     value INTEGER NOT NULL
 ) STRICT;
+
+-- How many of the users there are signed up on each day of UTC, as its midnight.
+CREATE TABLE sign_ups (
+    day   INTEGER NOT NULL PRIMARY KEY,
+    users INTEGER NOT NULL
+) STRICT;
+
+CREATE TRIGGER users_added AFTER INSERT ON users BEGIN
+    INSERT INTO counters (name, value) VALUES ('users.' || NEW.status, 1)
+        ON CONFLICT (name) DO UPDATE SET value = value + 1;
+    INSERT INTO sign_ups (day, users) VALUES (NEW.created_at - NEW.created_at % 86400000000, 1)
+        ON CONFLICT (day) DO UPDATE SET users = users + 1;
+END;
+CREATE TRIGGER users_removed AFTER DELETE ON users BEGIN
+    UPDATE counters SET value = value - 1 WHERE name = 'users.' || OLD.status;
+    UPDATE sign_ups SET users = users - 1 WHERE day = OLD.created_at - OLD.created_at % 86400000000;
+END;
+CREATE TRIGGER users_changed AFTER UPDATE OF status ON users WHEN NEW.status <> OLD.status BEGIN
+    UPDATE counters SET value = value - 1 WHERE name = 'users.' || OLD.status;
+    INSERT INTO counters (name, value) VALUES ('users.' || NEW.status, 1)
+        ON CONFLICT (name) DO UPDATE SET value = value + 1;
+END;
+CREATE TRIGGER deleted_users_added AFTER INSERT ON deleted_users BEGIN
+    INSERT INTO counters (name, value) VALUES ('deleted_users', 1)
+        ON CONFLICT (name) DO UPDATE SET value = value + 1;
+END;
+CREATE TRIGGER deleted_users_removed AFTER DELETE ON deleted_users BEGIN
+    UPDATE counters SET value = value - 1 WHERE name = 'deleted_users';
+END;
 
 CREATE TABLE settings (
     name       TEXT    NOT NULL PRIMARY KEY,

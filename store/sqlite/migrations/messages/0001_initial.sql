@@ -30,7 +30,8 @@ CREATE UNIQUE INDEX message_logs_by_id     ON message_logs (id);
 CREATE INDEX message_logs_by_created       ON message_logs (created_at);
 CREATE INDEX message_logs_by_user          ON message_logs (user_key, created_at);
 CREATE INDEX message_logs_by_conversation  ON message_logs (conversation, created_at);
-CREATE INDEX message_logs_by_model         ON message_logs (model, created_at);
+-- With what is added up, so that it is read from the index alone.
+CREATE INDEX message_logs_by_model         ON message_logs (model, created_at, tokens_in, tokens_out, cost);
 CREATE INDEX message_logs_by_plan          ON message_logs (plan, has_text, created_at);
 
 -- Kept apart from the messages, so that deleting those never resets seq.
