@@ -17,6 +17,7 @@ const (
 	sessionsKeptFor = 24 * time.Hour
 	devicesKeptFor  = 30 * 24 * time.Hour
 	leasesKeptFor   = metering.RefundPeriod + 24*time.Hour // so that a refund that is too late is told so, also by a clock that is behind
+	suspendedFor    = 24 * time.Hour                       // so that a clock that is ahead ends no suspension for good
 	runsKeptFor     = mostPause + 24*time.Hour
 	chunk           = 500
 )
@@ -50,6 +51,7 @@ func (b Builtins) Tasks() []Task {
 		b.purge("sessions.purge", sessionsKeptFor, b.Store.SessionPurge),
 		b.purge("sign_ins.purge", 0, b.Store.SignInPurge),
 		b.purge("known_devices.purge", devicesKeptFor, b.Store.KnownDevicePurge),
+		b.purge("suspensions.end", suspendedFor, b.Store.SuspensionEnd),
 		b.purge("leases.purge", leasesKeptFor, b.Store.MeterPurge),
 		b.purge("feed.purge", change.Retention, b.Store.FeedPurge),
 		b.purge("idempotency.purge", 0, b.Store.IdempotencyPurge),
@@ -80,7 +82,7 @@ func (b Builtins) Tasks() []Task {
 	return all
 }
 
-// purge deletes rows that ended so long ago, until a chunk comes back short. A
+// purge deletes, or writes down, what ended so long ago, until a chunk comes back short. A
 // store that cannot has none.
 func (b Builtins) purge(name string, keptFor time.Duration, rows func(context.Context, time.Time, int) (int, error)) Task {
 	return Task{Name: name, Every: 10 * time.Minute, Shared: true, Run: func(ctx context.Context) error {

@@ -159,6 +159,27 @@ func TestWhatIsNotConfiguredHasNoTask(t *testing.T) {
 	}
 }
 
+// What ended is written down a day later, so that a clock that is some hours
+// ahead ends no suspension for good.
+func TestSuspensionsThatEndedAreWrittenDown(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, databasePath(t))
+	for id, until := range map[string]time.Time{"usr_ended": h.now.Add(-25 * time.Hour), "usr_lately": h.now.Add(-23 * time.Hour), "usr_good": {}} {
+		u := store.User{ID: id, Username: id, Status: store.Suspended, SuspendedReason: "spam", SuspendedUntil: until}
+		if err := h.Store.UserInsert(t.Context(), u); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := h.run(t, "suspensions.end"); err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]store.Status{"usr_ended": store.Active, "usr_lately": store.Suspended, "usr_good": store.Suspended} {
+		if u, err := h.Store.UserGet(t.Context(), id); err != nil || u.Status != want || (u.SuspendedReason == "") != (want == store.Active) {
+			t.Errorf("%s: %+v, %v", id, u, err)
+		}
+	}
+}
+
 // A store of a third party may lack what is newer than itself.
 func TestAStoreThatCannotPurgeHasNothingToPurge(t *testing.T) {
 	t.Parallel()
@@ -179,6 +200,7 @@ func (cannot) purge() (int, error) { return 0, store.ErrUnsupported }
 func (c cannot) SessionPurge(context.Context, time.Time, int) (int, error)     { return c.purge() }
 func (c cannot) SignInPurge(context.Context, time.Time, int) (int, error)      { return c.purge() }
 func (c cannot) KnownDevicePurge(context.Context, time.Time, int) (int, error) { return c.purge() }
+func (c cannot) SuspensionEnd(context.Context, time.Time, int) (int, error)    { return c.purge() }
 func (c cannot) MeterPurge(context.Context, time.Time, int) (int, error)       { return c.purge() }
 func (c cannot) FeedPurge(context.Context, time.Time, int) (int, error)        { return c.purge() }
 func (c cannot) IdempotencyPurge(context.Context, time.Time, int) (int, error) { return c.purge() }
