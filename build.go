@@ -8,7 +8,6 @@ import (
 	_ "time/tzdata" // the zones of accounts must load on a machine without them
 
 	"github.com/usermgmt/usermgmt/account"
-	"github.com/usermgmt/usermgmt/audit"
 	"github.com/usermgmt/usermgmt/authn"
 	"github.com/usermgmt/usermgmt/internal/change"
 	"github.com/usermgmt/usermgmt/internal/ids"
@@ -60,12 +59,7 @@ func (m *Manager) build(ctx context.Context) error {
 // other instances' changes.
 func (m *Manager) buildTrail(ctx context.Context) error {
 	var err error
-	m.trail, err = audit.New(audit.Config{
-		Store:  m.store,
-		Keys:   bytesOf(m.cfg.AuditKeys),
-		Clock:  m.cfg.Clock,
-		Logger: m.logger,
-	})
+	m.trail, err = m.cfg.trailOn(m.store)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/usermgmt/usermgmt/audit"
 	"github.com/usermgmt/usermgmt/authz"
 	"github.com/usermgmt/usermgmt/middleware"
 	"github.com/usermgmt/usermgmt/ratelimit"
@@ -64,6 +65,21 @@ type Config struct {
 	// AuditKeys authenticate the audit trail, newest first, each at least 32
 	// bytes. Keys are only ever added. None: as SecretKeys.
 	AuditKeys []string `env:"USERMGMT_AUDIT_KEYS"`
+
+	// AuditAnchorFile is where the trail's anchors go, which say how far it had
+	// come: what they cover cannot be cut off unseen. It is only added to, and
+	// protects best where whoever can write to the database cannot write to it,
+	// or where it is copied elsewhere. Its folder must exist. Empty means
+	// <database>.anchors beside a SQLite file that New opens, and with a Store of
+	// the host's own in the database alone, where anchors prove little.
+	AuditAnchorFile string `env:"USERMGMT_AUDIT_ANCHOR_FILE"`
+
+	// AuditAnchors keep them somewhere of the host's own instead. Nil means in
+	// AuditAnchorFile.
+	AuditAnchors audit.Anchors
+
+	// AuditRetention is how long the audit trail is kept. 0 means for good.
+	AuditRetention time.Duration `env:"USERMGMT_AUDIT_RETENTION"`
 
 	// CloseRegistration refuses registrations; accounts are then made by the
 	// host. USERMGMT_REGISTRATION is open or closed.
@@ -268,6 +284,7 @@ func (c Config) withDefaults() Config {
 	c.Listen = cmp.Or(c.Listen, defaultListen)
 	c.BaseURL = strings.TrimSuffix(cmp.Or(c.BaseURL, "http://127.0.0.1:8080"), "/")
 	c.DatabaseURL = cmp.Or(c.DatabaseURL, "sqlite:usermgmt.db")
+	c.AuditAnchorFile = cmp.Or(c.AuditAnchorFile, c.anchorFile())
 	c.AdminUsername = cmp.Or(c.AdminUsername, "admin")
 	c.StaffCreditGrant = cmp.Or(c.StaffCreditGrant, new(int64(10_000_000)))
 	c.StaffCreditDay = cmp.Or(c.StaffCreditDay, new(int64(50_000_000)))

@@ -30,6 +30,8 @@ func (m *Manager) buildTasks() error {
 		GrantCredits:   counted(m.metering.GrantDue),
 		ExpireCredits:  counted(m.metering.ExpireCredits),
 		RetainMessages: m.messages.Retain,
+		AnchorAudit:    m.trail.AnchorIfMoved,
+		RetainAudit:    m.retainAudit(),
 		BackupDir:      m.cfg.BackupDir,
 		BackupEvery:    m.cfg.BackupEvery,
 		BackupKeep:     m.cfg.BackupKeep,

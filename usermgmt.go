@@ -165,6 +165,7 @@ func (m *Manager) shutdown() error {
 	}
 	if m.trail != nil {
 		errs = append(errs, m.trail.Close())
+		m.anchorLast()
 	}
 	if m.follower != nil {
 		m.follower.Close()

@@ -41,6 +41,7 @@ func (c Config) validate() error {
 	c.validateLimits(&f)
 	c.validateMessages(&f)
 	c.validateUpkeep(&f)
+	c.validateAudit(&f)
 	f.checkSecrets(c, known && c.Environment != Development)
 	return errors.Join(f...)
 }

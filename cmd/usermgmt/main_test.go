@@ -20,7 +20,7 @@ const faultVariable = "DOCTOR_FAULT"
 // TestMain lets the test binary be the command, so that the processes of a race
 // are started as they are in earnest.
 func TestMain(m *testing.M) {
-	if len(os.Args) < 2 || os.Args[1] != doctorName {
+	if len(os.Args) < 2 || os.Args[1] != doctorName && os.Args[1] != auditName {
 		goleak.VerifyTestMain(m)
 	}
 	fault := os.Getenv(faultVariable)

@@ -2,13 +2,15 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"slices"
 	"strings"
 
 	"github.com/usermgmt/usermgmt/store"
 	"github.com/usermgmt/usermgmt/store/sqlite"
 )
+
+var errNoDriver = errors.New("no driver serves the scheme of the database's URL: it must begin with sqlite")
 
 // openStore opens the store that a URL names, with the driver of its scheme. It
 // is made, and its schema brought up to date, as the server would.
@@ -19,5 +21,5 @@ func openStore(ctx context.Context, url string) (store.Store, error) {
 			return driver.OpenStore(ctx, url)
 		}
 	}
-	return nil, fmt.Errorf("no driver serves the scheme of the database's URL: it must begin with sqlite")
+	return nil, errNoDriver
 }

@@ -44,7 +44,7 @@ func root() command {
 	return command{
 		name:     "usermgmt",
 		help:     "Usermgmt is the operator's command.",
-		commands: []command{doctor()},
+		commands: []command{auditCommands(), doctor()},
 	}
 }
 

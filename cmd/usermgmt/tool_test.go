@@ -23,6 +23,11 @@ func TestCommandLines(t *testing.T) {
 		"doctor quota now":             {exitUsage, "", "usermgmt doctor quota takes no arguments but flags"},
 		"doctor quota -limit=0":        {exitUsage, "", "-limit must be from 1 to 9007199254740991"},
 		"doctor quota -lease=1s":       {exitUsage, "", "-lease must be from 2s to 1h"},
+		"audit":                        {exitOK, "verify     find what", ""},
+		"audit verify -h":              {exitOK, "-from-anchor", ""},
+		"audit verify all":             {exitUsage, "", "usermgmt audit verify takes no arguments but flags"},
+		"audit anchor now":             {exitUsage, "", "usermgmt audit anchor takes no arguments but flags"},
+		"audit verify":                 {exitWrong, "", "usermgmt audit verify: no driver serves the scheme"},
 		"doctor quota":                 {exitWrong, "", "usermgmt doctor quota: no driver serves the scheme"},
 		"doctor quota -database=sqlit": {exitWrong, "", "usermgmt doctor quota: no driver serves the scheme"},
 	} {

@@ -60,9 +60,20 @@ func TestChildProcess(t *testing.T) {
 	}
 }
 
-// openReadOnly opens a database that cannot be written, and a new one beside it.
+// openReadOnly opens a database that cannot be written, and a new one beside it,
+// after it has read what cannot be written.
 func openReadOnly(t *testing.T, path string) {
 	t.Helper()
+	r, err := sqlite.OpenReadOnly(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.AdminList(t.Context(), store.Page{}); err != nil {
+		t.Error(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
 	for _, path := range []string{path, filepath.Join(filepath.Dir(path), "new.db")} {
 		if _, err := sqlite.Open(t.Context(), path, nil); err == nil || !strings.Contains(err.Error(), "writ") {
 			t.Fatalf("opening %s: %v", filepath.Base(path), err)
