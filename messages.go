@@ -19,6 +19,7 @@ func (m *Manager) buildMessages(context.Context) error {
 	}
 	m.messages = messagelog.New(messagelog.Config{
 		Store:         m.store,
+		Door:          m.door,
 		Plans:         m.store,
 		PlanOf:        m.planOf,
 		Retention:     m.cfg.MessageRetention,

@@ -55,7 +55,7 @@ var mutators = []struct {
 	token, key int
 }{
 	{"AK-05 the key is revoked", func(t *testing.T, m *usermgmt.Manager, s *subject) error {
-		return m.Keys().Revoke(t.Context(), s.actor, s.user.ID, s.keyID)
+		return m.Keys().Revoke(t.Context(), s.actor, s.user.ID, s.keyID, "")
 	}, 200, 401},
 	{"the key is rotated without grace", func(t *testing.T, m *usermgmt.Manager, s *subject) error {
 		_, _, err := m.Keys().Rotate(t.Context(), s.actor, s.principal, s.keyID, 0)
@@ -89,7 +89,7 @@ var mutators = []struct {
 		return m.Sessions().Logout(t.Context(), s.actor, s.user.ID, s.session)
 	}, 401, 200},
 	{"every session signs out", func(t *testing.T, m *usermgmt.Manager, s *subject) error {
-		_, err := m.Sessions().RevokeAll(t.Context(), s.actor, s.user.ID, "")
+		_, err := m.Sessions().RevokeAll(t.Context(), s.actor, s.user.ID, "", "")
 		return err
 	}, 401, 200},
 	{"PW-14 the password is changed", func(t *testing.T, m *usermgmt.Manager, s *subject) error {

@@ -68,7 +68,7 @@ func (p *prover) claimName(ctx context.Context, name string, from netip.Addr) (c
 // knows, failures have a counter of their own: whoever keeps failing elsewhere
 // does not shut the owner out.
 func (p *prover) claimID(ctx context.Context, id string, from netip.Addr) (claim, error) {
-	c := claim{counter: string(p.kind) + ":" + id, device: deviceOf(from)}
+	c := claim{counter: accountCounter(p.kind, id), device: deviceOf(from)}
 	username, err := p.nameOf(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return c, nil // deleted: the name is held still
@@ -87,7 +87,7 @@ func (p *prover) claimID(ctx context.Context, id string, from netip.Addr) (claim
 	}
 	known, err := p.cfg.Store.KnownDeviceSince(ctx, id, c.device, p.cfg.now().Add(-knownFor))
 	if known {
-		c.counter = "device:" + id + ":" + c.device
+		c.counter = deviceCounters(id) + c.device
 	}
 	return c, err
 }

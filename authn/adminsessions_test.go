@@ -134,7 +134,7 @@ func TestRevokeAllOfAnAdmin(t *testing.T) {
 	for _, token := range tokens {
 		d.good(t, "before", token)
 	}
-	if n, err := d.sessions.RevokeAll(t.Context(), actor, root, ""); n != 2 || err != nil {
+	if n, err := d.sessions.RevokeAll(t.Context(), actor, root, "", ""); n != 2 || err != nil {
 		t.Errorf("RevokeAll = %d, %v", n, err)
 	}
 	for _, token := range tokens {

@@ -158,8 +158,11 @@ func (k *Keys) Enable(ctx context.Context, actor store.Actor, creator Principal,
 
 // Revoke ends a key of a user for good; it stays listed. It is refused from
 // when Revoke returns, on other instances within a second. Revoking a revoked
-// key is nil.
-func (k *Keys) Revoke(ctx context.Context, actor store.Actor, userID, id string) error {
+// key is nil. The reason is as in Sessions.RevokeAll.
+func (k *Keys) Revoke(ctx context.Context, actor store.Actor, userID, id, reason string) error {
+	if err := checkReason(actor, userID, reason); err != nil {
+		return err
+	}
 	return k.cfg.Door.Do(ctx, actor, func(ctx context.Context, q store.Queries, c *store.Change) error {
 		before, err := q.APIKeyGet(ctx, userID, id)
 		if err != nil || before.Status == store.Revoked {
@@ -167,6 +170,7 @@ func (k *Keys) Revoke(ctx context.Context, actor store.Actor, userID, id string)
 		}
 		after := before
 		after.Status, after.RevokedAt = store.Revoked, c.At
+		c.Reason = reason
 		return keyTx{q: q, c: c}.write(ctx, "key.revoke", before, after)
 	})
 }

@@ -211,7 +211,7 @@ func TestCase_AK_04_OnlyAManagingKeyManagesKeys(t *testing.T) {
 	k := newKeys(h)
 	reader, _ := create(t, k, owner, authn.NewKey{Name: "reader", Scopes: []string{authn.ScopeUsageRead}})
 	revoked, _ := create(t, k, owner, authn.NewKey{Name: "revoked", Scopes: []string{authn.ScopeKeysManage}})
-	if err := k.Revoke(t.Context(), actor, alice, revoked.ID); err != nil {
+	if err := k.Revoke(t.Context(), actor, alice, revoked.ID, ""); err != nil {
 		t.Fatal(err)
 	}
 	staff := owner
@@ -289,12 +289,12 @@ func TestRevokedStaysRevoked(t *testing.T) {
 	h := newHouse(t)
 	k := newKeys(h)
 	key, _ := create(t, k, owner, authn.NewKey{Name: "n"})
-	if err := k.Revoke(t.Context(), actor, "usr_bob", key.ID); !errors.Is(err, store.ErrNotFound) {
+	if err := k.Revoke(t.Context(), actor, "usr_bob", key.ID, ""); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("another's key: %v", err)
 	}
 	h.trail.take()
 	for range 2 {
-		if err := k.Revoke(t.Context(), actor, alice, key.ID); err != nil {
+		if err := k.Revoke(t.Context(), actor, alice, key.ID, ""); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -432,7 +432,7 @@ func TestKeysAreBounded(t *testing.T) {
 	for i := range 3 * authn.MaxKeys {
 		key, _ := create(t, k, owner, authn.NewKey{Name: fmt.Sprint(i)})
 		if i < 2*authn.MaxKeys {
-			if err := k.Revoke(t.Context(), actor, alice, key.ID); err != nil {
+			if err := k.Revoke(t.Context(), actor, alice, key.ID, ""); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -154,15 +154,20 @@ func (s *Sessions) Logout(ctx context.Context, actor store.Actor, subject, sessi
 }
 
 // RevokeAll ends every session of an account but one (empty: none is spared)
-// and returns how many it ended.
-func (s *Sessions) RevokeAll(ctx context.Context, actor store.Actor, subject, except string) (int, error) {
+// and returns how many it ended. Support staff and admins say why
+// (ErrReasonRequired) when the account is another's; of anybody else the reason
+// may be empty.
+func (s *Sessions) RevokeAll(ctx context.Context, actor store.Actor, subject, except, reason string) (int, error) {
+	if err := checkReason(actor, subject, reason); err != nil {
+		return 0, err
+	}
 	var ended int
 	err := s.cfg.Door.Do(ctx, actor, func(ctx context.Context, q store.Queries, c *store.Change) (err error) {
 		ended, err = s.revokeAll(ctx, q, c, subject, except, c.At)
 		if err != nil || ended == 0 {
 			return err
 		}
-		c.Action = "session.revoke"
+		c.Action, c.Reason = "session.revoke", reason
 		c.Target = store.Target{Kind: string(kindOf(subject)), ID: subject}
 		return nil
 	})
@@ -244,6 +249,16 @@ func accountVersion(subject string) string {
 		return store.StaffVersion(subject)
 	}
 	return store.UserVersion(subject)
+}
+
+// checkReason asks those who act on other people's accounts for a reason. One
+// that is given is checked in any case.
+func checkReason(actor store.Actor, subject, reason string) error {
+	operator := actor.Kind == store.ActorStaff || actor.Kind == store.ActorAdmin
+	if reason == "" && (!operator || actor.ID == subject) {
+		return nil
+	}
+	return change.CheckReason(reason)
 }
 
 func errNoSession() error {

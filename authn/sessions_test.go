@@ -343,12 +343,12 @@ func TestRevokeAll(t *testing.T) {
 		grants = append(grants, start(t, h, s))
 	}
 	actor := store.Actor{Kind: store.ActorUser, ID: alice}
-	if n, err := s.RevokeAll(t.Context(), actor, alice, grants[0].Session.ID); n != 2 || err != nil {
+	if n, err := s.RevokeAll(t.Context(), actor, alice, grants[0].Session.ID, ""); n != 2 || err != nil {
 		t.Errorf("RevokeAll = %d, %v", n, err)
 	}
 	refresh(t, s, grants[0].RefreshToken)
 	refreshRefused(t, "a revoked session", s, grants[1].RefreshToken.Reveal())
-	if n, err := s.RevokeAll(t.Context(), actor, alice, grants[0].Session.ID); n != 0 || err != nil {
+	if n, err := s.RevokeAll(t.Context(), actor, alice, grants[0].Session.ID, ""); n != 0 || err != nil {
 		t.Errorf("RevokeAll with nothing to do = %d, %v", n, err)
 	}
 	if got := h.trail.take(); !slices.Equal(got, []string{"session.revoke"}) {

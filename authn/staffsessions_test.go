@@ -60,7 +60,7 @@ func TestCase_RT_08_RT_09_ChangesReachTheTokensOfStaff(t *testing.T) {
 	d.bad(t, "RT-08 the token of suspended staff", token)
 	change(func(a *store.Staff) { a.Status = store.Active })
 	d.good(t, "RT-08 the token of staff that is back", token)
-	if n, err := d.sessions.RevokeAll(t.Context(), actor, sam, ""); n != 1 || err != nil {
+	if n, err := d.sessions.RevokeAll(t.Context(), actor, sam, "", ""); n != 1 || err != nil {
 		t.Errorf("RevokeAll = %d, %v", n, err)
 	}
 	d.bad(t, "the token of a session that ended", token)

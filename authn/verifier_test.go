@@ -95,7 +95,7 @@ func (d *desk) credentials(t testing.TB) map[string]held {
 			return d.sessions.Revoke(context.Background(), actor, alice, grant.Session.ID)
 		}, store.UserVersion(alice)},
 		"key": {plain, func() error {
-			return d.keys.Revoke(context.Background(), actor, alice, key.ID)
+			return d.keys.Revoke(context.Background(), actor, alice, key.ID, "")
 		}, store.UserVersion(alice)},
 		"admin's token": {admin.AccessToken.Reveal(), func() error {
 			return d.sessions.Revoke(context.Background(), actor, root, admin.Session.ID)
@@ -579,7 +579,7 @@ func TestManyCallersWhileCredentialsComeAndGo(t *testing.T) {
 				key, plain := create(t, d.keys, owner, authn.NewKey{Name: fmt.Sprint(i, "-", j)})
 				d.good(t, "made", plain)
 				d.good(t, "remembered", plain)
-				if err := d.keys.Revoke(t.Context(), actor, alice, key.ID); err != nil {
+				if err := d.keys.Revoke(t.Context(), actor, alice, key.ID, ""); err != nil {
 					t.Error(err)
 				}
 				d.bad(t, "revoked", plain)

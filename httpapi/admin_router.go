@@ -9,14 +9,15 @@ import (
 )
 
 // AdminRouter serves what admins do: they sign in, make keys for services and
-// grant credits to users. The prefix is as in UserRouter, such as "/admin". The access tokens of other
-// kinds of account are ErrInvalidToken here.
+// do all that support staff does, without Ceilings. The prefix is as in
+// UserRouter, such as "/admin". The access tokens of other kinds of account are
+// ErrInvalidToken here.
 func (a *API) AdminRouter(prefix string) http.Handler {
 	return a.routerOf(authn.KindAdmin, prefix, func(r *router) {
 		a.adminRoutes(r)
 		a.serviceKeyRoutes(r)
-		a.adminUserRoutes(r)
 		a.planRoutes(r)
+		a.deskRoutes(r)
 	})
 }
 
@@ -54,12 +55,4 @@ func (a *API) serviceKeyRoutes(r *router) {
 		rt.tag, rt.action, rt.summary = "service-keys", authz.RevokeServiceKey, "Revoke a service key for good"
 		handle(r, rt, a.revokeServiceKey)
 	}
-}
-
-func (a *API) adminUserRoutes(r *router) {
-	handle(r, route{
-		method: "POST", path: "/users/{id}/credits", id: "grant-credits", tag: "users", action: authz.GrantCredits,
-		summary: "Grant credits to a user", status: http.StatusCreated,
-		idempotent: true, refusals: []store.Code{store.ErrConflict},
-	}, a.grantCredits)
 }

@@ -43,7 +43,11 @@ func ledger(e store.LedgerEntry) Ledger {
 }
 
 func (a *API) listCredits(ctx context.Context, c *call, _ none) (List[Ledger], error) {
-	list, err := a.cfg.Metering.Ledger(ctx, c.subject(), c.page)
+	return a.creditsOf(ctx, c, c.subject())
+}
+
+func (a *API) creditsOf(ctx context.Context, c *call, userID string) (List[Ledger], error) {
+	list, err := a.cfg.Metering.Ledger(ctx, userID, c.page)
 	if err != nil {
 		return List[Ledger]{}, err
 	}
@@ -58,6 +62,13 @@ type grantInput struct {
 
 func (a *API) grantCredits(ctx context.Context, c *call, in grantInput) (Ledger, error) {
 	grant := metering.NewGrant{Amount: in.Amount, Reason: in.Reason, Idempotency: &c.idempotency}
+	day, err := a.cfg.Ceilings.CheckGrant(c.principal, in.Amount)
+	if err != nil {
+		return Ledger{}, err
+	}
+	if day >= 0 {
+		grant.DayCeiling = &day
+	}
 	if in.ExpiresAt != nil {
 		grant.ExpiresAt = *in.ExpiresAt
 	}

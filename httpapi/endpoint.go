@@ -13,6 +13,7 @@ import (
 	"github.com/usermgmt/usermgmt/authn"
 	"github.com/usermgmt/usermgmt/authz"
 	"github.com/usermgmt/usermgmt/internal/change"
+	"github.com/usermgmt/usermgmt/internal/ids"
 	"github.com/usermgmt/usermgmt/internal/problem"
 	"github.com/usermgmt/usermgmt/middleware"
 	"github.com/usermgmt/usermgmt/store"
@@ -191,18 +192,29 @@ func (a *API) recordDenial(c *call, action authz.Action) {
 	if !c.principal.Authenticated() {
 		return
 	}
-	target := store.Target{Kind: string(c.principal.Kind), ID: c.subject()}
-	if isID(c.id) {
-		target.Kind, _, _ = strings.Cut(string(action), ".")
-		target.ID = c.id
-	}
 	a.cfg.Trail.Record(store.Change{
 		Action: string(action),
 		Actor:  c.actor(),
-		Target: target,
+		Target: c.target(action),
 		Result: store.Denied,
 		At:     a.cfg.Clock().UTC(),
 	})
+}
+
+// target is what a refused request was about: the record that its path names, or
+// the caller's own account. What is asked for of a user's, such as his keys, is
+// about the user.
+func (c *call) target(action authz.Action) store.Target {
+	kind, _, _ := strings.Cut(string(action), ".")
+	switch {
+	case isID(c.keyID):
+		return store.Target{Kind: "key", ID: c.keyID}
+	case strings.HasPrefix(c.id, ids.User) && isID(c.id):
+		return store.Target{Kind: string(authn.KindUser), ID: c.id}
+	case isID(c.id):
+		return store.Target{Kind: kind, ID: c.id}
+	}
+	return store.Target{Kind: string(c.principal.Kind), ID: c.subject()}
 }
 
 // recordRefusal tells the audit trail of what a handler refused because of who

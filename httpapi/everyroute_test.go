@@ -18,7 +18,7 @@ import (
 
 // bodies are good bodies, by operation. An operation that takes one and is not
 // here fails the tests that go through all of them.
-var bodies = union(bodiesOfUsers, bodiesOfOperators, bodiesOfServices, bodiesOfOperations)
+var bodies = union(bodiesOfUsers, bodiesOfOperators, bodiesOfServices, bodiesOfOperations, bodiesOfDesk)
 
 func union(all ...map[string]string) map[string]string {
 	out := make(map[string]string)
@@ -47,7 +47,6 @@ var bodiesOfOperators = map[string]string{
 	"login-staff":        `{"username":"helper-3","password":"` + adminPassword + `"}`,
 	"refresh-staff":      `{"refresh_token":"STAFF"}`,
 	"create-service-key": `{"name":"k"}`,
-	"grant-credits":      `{"amount":1,"reason":"thanks"}`,
 }
 
 var bodiesOfServices = map[string]string{

@@ -117,7 +117,7 @@ func newWorld(t *testing.T, s settings) *world {
 	must(t, err)
 	t.Cleanup(func() { must(t, w.metering.Close()) })
 	must(t, w.metering.EnsureDefaultPlan(t.Context()))
-	w.messages = messagelog.New(messagelog.Config{Store: w.store, Clock: w.clock})
+	w.messages = messagelog.New(messagelog.Config{Store: w.store, Door: door, Clock: w.clock})
 	t.Cleanup(func() { must(t, w.messages.Close()) })
 	verifier := authn.NewVerifier(authn.VerifierConfig{
 		Store: w.store, Tokens: tokens, Versions: versions, Fresh: func(time.Time) bool { return true },

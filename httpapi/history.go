@@ -4,10 +4,11 @@ import (
 	"context"
 	"time"
 
+	"github.com/usermgmt/usermgmt/authn"
 	"github.com/usermgmt/usermgmt/store"
 )
 
-// History is what the caller used, by day.
+// History is what a user used, by day.
 type History struct {
 	Items []DayUsage `json:"items" nullable:"false" doc:"Oldest first; days without any are left out"`
 }
@@ -29,6 +30,10 @@ func historyQuery() []parameter {
 }
 
 func (a *API) getUsageHistory(ctx context.Context, c *call, _ none) (History, error) {
+	return a.history(ctx, c, c.principal)
+}
+
+func (a *API) history(ctx context.Context, c *call, p authn.Principal) (History, error) {
 	from, errFrom := dayOf(c, "from")
 	until, errUntil := dayOf(c, "to")
 	for _, err := range []error{errFrom, errUntil} {
@@ -39,7 +44,7 @@ func (a *API) getUsageHistory(ctx context.Context, c *call, _ none) (History, er
 	if !until.IsZero() {
 		until = until.AddDate(0, 0, 1)
 	}
-	points, err := a.cfg.Metering.History(ctx, c.principal, c.filters["meter"], from, until)
+	points, err := a.cfg.Metering.History(ctx, p, c.filters["meter"], from, until)
 	if err != nil {
 		return History{}, err
 	}

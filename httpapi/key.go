@@ -51,7 +51,11 @@ func (a *API) key(k store.APIKey) Key {
 }
 
 func (a *API) listKeys(ctx context.Context, c *call, _ none) (List[Key], error) {
-	list, err := a.cfg.Keys.List(ctx, c.subject(), c.page)
+	return a.keysOf(ctx, c, c.subject())
+}
+
+func (a *API) keysOf(ctx context.Context, c *call, userID string) (List[Key], error) {
+	list, err := a.cfg.Keys.List(ctx, userID, c.page)
 	if err != nil {
 		return List[Key]{}, err
 	}
@@ -123,7 +127,7 @@ func (a *API) updateKey(ctx context.Context, c *call, in updateKeyInput) (Key, e
 }
 
 func (a *API) revokeKey(ctx context.Context, c *call, _ none) (none, error) {
-	return none{}, a.cfg.Keys.Revoke(ctx, c.actor(), c.subject(), c.id)
+	return none{}, a.cfg.Keys.Revoke(ctx, c.actor(), c.subject(), c.id, "")
 }
 
 type rotateKeyInput struct {

@@ -77,10 +77,10 @@ func decodeCursor(keys [][]byte, scope, cursor string) (at store.Position, err e
 	return at, err
 }
 
-// scope names the list with all that a cursor must not outlive: whose it is,
-// its order and its filters.
+// scope names the list with all that a cursor must not outlive: who asks, about
+// whom, its order and its filters.
 func (l *listing) scope(c *call, operation string) string {
-	parts := []string{operation, c.subject(), string(c.page.Sort)}
+	parts := []string{operation, c.subject(), c.id, string(c.page.Sort)}
 	for _, name := range l.filters {
 		parts = append(parts, c.filters[name])
 	}

@@ -44,6 +44,7 @@ func tags(paths map[string]*huma.PathItem) []*huma.Tag {
 		{Name: "keys", Description: "API keys: credentials for programs, within limits of their own"},
 		{Name: "usage", Description: "Limits, and what is used of them"},
 		{Name: "messages", Description: "The log of one's own conversations"},
+		{Name: "staff", Description: "Sign-in of those who help users"},
 		{Name: "admin", Description: "Sign-in of those who run the service"},
 		{Name: "service-keys", Description: "Credentials for services that act for users"},
 		{Name: "users", Description: "The accounts of others"},

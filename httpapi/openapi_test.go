@@ -62,6 +62,7 @@ func bare(t *testing.T) *httpapi.API {
 // everyRouter makes one of each kind.
 func everyRouter(api *httpapi.API) {
 	api.UserRouter("/auth")
+	api.StaffRouter("/staff")
 	api.AdminRouter("/admin")
 	api.ServiceRouter("/service")
 }
@@ -156,7 +157,7 @@ func TestOpenAPI_IsComplete(t *testing.T) {
 	if len(sections) > 0 {
 		t.Errorf("sections that are not described: %v", slices.Collect(maps.Keys(sections)))
 	}
-	if len(ids) != 48 {
+	if len(ids) != 87 {
 		t.Errorf("%d operations", len(ids))
 	}
 	for _, word := range []string{"$schema", "ErrorModel", `"default":{"`, "additionalProperties\":{\"$ref"} {

@@ -66,11 +66,11 @@ func (a *API) logout(ctx context.Context, c *call, _ none) (none, error) {
 }
 
 func (a *API) logoutAll(ctx context.Context, c *call, _ none) (none, error) {
-	_, err := a.cfg.Sessions.RevokeAll(ctx, c.actor(), c.subject(), "")
+	_, err := a.cfg.Sessions.RevokeAll(ctx, c.actor(), c.subject(), "", "")
 	return none{}, err
 }
 
-// SignedIn is one live session in the list of one's own.
+// SignedIn is one live session of a user.
 type SignedIn struct {
 	ID         string    `json:"id"`
 	CreatedAt  time.Time `json:"created_at"`
@@ -81,7 +81,11 @@ type SignedIn struct {
 }
 
 func (a *API) listSessions(ctx context.Context, c *call, _ none) (List[SignedIn], error) {
-	list, err := a.cfg.Sessions.List(ctx, c.subject(), c.page)
+	return a.sessionsOf(ctx, c, c.subject())
+}
+
+func (a *API) sessionsOf(ctx context.Context, c *call, userID string) (List[SignedIn], error) {
+	list, err := a.cfg.Sessions.List(ctx, userID, c.page)
 	if err != nil {
 		return List[SignedIn]{}, err
 	}

@@ -14,6 +14,7 @@ import (
 func (a *API) StaffRouter(prefix string) http.Handler {
 	return a.routerOf(authn.KindStaff, prefix, func(r *router) {
 		a.staffSelfRoutes(r)
+		a.deskRoutes(r)
 	})
 }
 

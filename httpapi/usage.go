@@ -68,7 +68,8 @@ func limitChanges(from []limitChangeInput) ([]authn.LimitChange, error) {
 	return out, nil
 }
 
-// Usage is what is used of each limit that applies to the caller.
+// Usage is what is used of each limit that applies to the caller, or to the user
+// whom staff or admins ask about.
 type Usage struct {
 	Plan    string       `json:"plan" doc:"The id of the plan"`
 	Meters  []MeterUsage `json:"meters"`
@@ -92,8 +93,14 @@ type Credits struct {
 	Reserved int64 `json:"reserved"`
 }
 
+func credits(b store.Balance) Credits { return Credits{Balance: b.Amount, Reserved: b.Reserved} }
+
 func (a *API) getUsage(ctx context.Context, c *call, _ none) (Usage, error) {
-	used, err := a.cfg.Metering.Usage(ctx, c.principal)
+	return a.usage(ctx, c.principal)
+}
+
+func (a *API) usage(ctx context.Context, p authn.Principal) (Usage, error) {
+	used, err := a.cfg.Metering.Usage(ctx, p)
 	if err != nil {
 		return Usage{}, err
 	}
@@ -112,7 +119,7 @@ func (a *API) getUsage(ctx context.Context, c *call, _ none) (Usage, error) {
 	return Usage{
 		Plan:    used.Plan,
 		Meters:  meters,
-		Credits: Credits{Balance: used.Credits.Amount, Reserved: used.Credits.Reserved},
+		Credits: credits(used.Credits),
 	}, nil
 }
 

@@ -36,6 +36,9 @@ type Config struct {
 	// remembered for a minute. Nil means no plan.
 	PlanOf func(ctx context.Context, userID string) (string, error)
 
+	// Door notes in the audit trail who reads what others said. Read needs it.
+	Door *change.Door
+
 	// Retention is the longest that any message is kept; plans may keep theirs
 	// for less. Zero means for good.
 	Retention time.Duration

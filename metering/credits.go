@@ -26,6 +26,11 @@ type NewGrant struct {
 
 	// Idempotency makes a request harmless to repeat, as in Charge.
 	Idempotency *store.Idempotency
+
+	// DayCeiling is the most micro-units that the actor grants in a day, in UTC,
+	// with this grant and to whomever. Nil does not bound them; what was granted
+	// without a ceiling does not count.
+	DayCeiling *int64
 }
 
 // Balance returns what a user has, and how much of it is held.
@@ -42,8 +47,9 @@ func (s *Service) Ledger(ctx context.Context, userID string, p store.Page) (stor
 // whether it is that of an earlier call with the same Key or Idempotency. It
 // needs a reason (ErrReasonRequired). An unknown user is ErrNotFound; an amount
 // out of range or an expiry that is not ahead ErrValidation; a balance that
-// would pass store.MaxAmount ErrConflict; an idempotency key that was used with
-// another body ErrIdempotencyMismatch.
+// would pass store.MaxAmount ErrConflict; more than DayCeiling
+// ErrCeilingExceeded; an idempotency key that was used with another body
+// ErrIdempotencyMismatch.
 func (s *Service) GrantCredits(ctx context.Context, actor store.Actor, userID string, in NewGrant) (entry store.LedgerEntry, replayed bool, err error) {
 	if err := errors.Join(change.CheckReason(in.Reason), inRange(in.Amount, 1)); err != nil {
 		return entry, false, err
@@ -96,6 +102,9 @@ func (s *Service) grantOnce(ctx context.Context, q store.Queries, actor store.Ac
 		IdempotencyKey: in.Key,
 		Now:            now,
 	})
+	if err == nil && !replayed {
+		err = countGranted(ctx, q, actor.ID, in, now)
+	}
 	if err != nil || id == nil {
 		return entry, replayed, err
 	}
@@ -104,6 +113,34 @@ func (s *Service) grantOnce(ctx context.Context, q store.Queries, actor store.Ac
 		return entry, replayed, err
 	}
 	return entry, replayed, q.IdempotencyPut(ctx, store.IdempotencyRecord{Idempotency: *id, Outcome: outcome, CreatedAt: now})
+}
+
+// meterGranted is the meter of what an actor granted under a ceiling. No user has
+// it: it is counted under the id of the actor.
+const meterGranted = "granted"
+
+// countGranted counts a grant against the day of whoever gives it. The counter
+// is read and moved by one call that locks it, so that of any number of grants
+// at once, on any instance, no more than the ceiling are given.
+func countGranted(ctx context.Context, q store.Queries, actorID string, in NewGrant, now time.Time) error {
+	if in.DayCeiling == nil {
+		return nil
+	}
+	today := now.Truncate(24 * time.Hour)
+	verdicts, err := q.MeterReserve(ctx, []store.Reserve{{
+		ID: ids.New(ids.Reservation), Subject: actorID, Meter: meterGranted, Amount: in.Amount, Now: now, Consume: true,
+		Limits: []store.CounterLimit{{
+			Counter: store.Counter{Subject: actorID, Meter: meterGranted, Window: store.Day, Start: today},
+			Limit:   *in.DayCeiling,
+			End:     today.AddDate(0, 0, 1),
+		}},
+	}})
+	if err != nil || verdicts[0].Refused == store.Admitted {
+		return err
+	}
+	return store.Errorf(store.ErrCeilingExceeded,
+		"Of the %d micro-units that may be granted in a day, %d are left until midnight UTC. Ask an admin.",
+		*in.DayCeiling, verdicts[0].Counters[0].Remaining())
 }
 
 func (in NewGrant) remembered(now time.Time) *store.Idempotency {

@@ -28,11 +28,11 @@ func (c control) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "delete":
 		err = c.mgr.Users().Delete(ctx, system, user, "a test")
 	case "revoke-key":
-		err = c.mgr.Keys().Revoke(ctx, system, user, query.Get("key"))
+		err = c.mgr.Keys().Revoke(ctx, system, user, query.Get("key"), "")
 	case "revoke-session":
 		err = c.mgr.Sessions().Revoke(ctx, system, user, query.Get("session"))
 	case "revoke-sessions":
-		_, err = c.mgr.Sessions().RevokeAll(ctx, system, user, query.Get("except"))
+		_, err = c.mgr.Sessions().RevokeAll(ctx, system, user, query.Get("except"), "")
 	case "check-audit":
 		err = c.checkAudit(ctx, w)
 	default:
