@@ -234,9 +234,12 @@ type Config struct {
 	// its key is among them.
 	MessageSeal bool `env:"USERMGMT_MESSAGE_SEAL"`
 
-	// BackupDir is the folder that Run writes backups of the database to, each
-	// read once to see that it is whole. It is made when it is not there. The
-	// keys above are in no backup: keep them elsewhere. Empty means none.
+	// BackupDir is the folder that Run writes backups of the database to, each in
+	// a folder of its own such as usermgmt-20260314T000000Z, and read once to see
+	// that it is whole. To restore one, copy its files into the place of the
+	// database's while no process has that open, and delete the files there whose
+	// names end in -wal and -shm. BackupDir is made when it is not there. The keys
+	// above are in no backup: keep them elsewhere. Empty means none.
 	BackupDir string `env:"USERMGMT_BACKUP_DIR"`
 
 	// BackupEvery is the pause between two backups. 0 means 24 hours, which is

@@ -29,7 +29,7 @@ func TestRunMakesBackupsThatCanBeOpened(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	files, err := filepath.Glob(filepath.Join(folder, "*Z.db")) // beside each, there are its messages
+	files, err := filepath.Glob(filepath.Join(folder, "*Z", "usermgmt.db"))
 	if err != nil || len(files) == 0 || len(files) > 2 {
 		t.Fatalf("the folder holds %v: %v", files, err)
 	}

@@ -260,7 +260,7 @@ func TestCase_S9_VerifyFindsAnOlderCopy(t *testing.T) {
 	l.change(4)
 	l.anchor()
 	l.must(l.db.Close())
-	l.must(os.Rename(copied, l.path))
+	l.must(os.Rename(filepath.Join(copied, filepath.Base(l.path)), l.path))
 	for _, suffix := range []string{"-wal", "-shm"} {
 		if err := os.Remove(l.path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
 			t.Fatal(err)

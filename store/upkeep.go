@@ -20,15 +20,15 @@ type Footprint struct {
 // Backuper is an optional interface of a Store: one that can copy itself while
 // it is used.
 type Backuper interface {
-	// Backup writes everything as it is at one moment into a new file, readable
-	// by its owner alone, and makes sure that the copy can be read whole. Message
-	// logs may go into a file of their own beside it, of another moment, whose
-	// name begins as the file's does, up to the ending. Path must not exist, which is ErrConflict; its folder must. The file appears
-	// when it is complete. Whatever is half done has a name that begins with path
-	// and PartialSuffix, and goes when Backup fails; only a process that dies
+	// Backup copies everything into a new folder, readable by its owner alone, and
+	// makes sure that the copy can be read whole. Its files are named as those
+	// whose place they take. Each is of one moment; that of message logs may be
+	// another. The folder must not exist, which is ErrConflict; the one that it is
+	// in must. It appears when it is complete: until then it has PartialSuffix
+	// after its name, and goes when Backup fails, so that only a process that dies
 	// leaves it behind.
-	Backup(ctx context.Context, path string) error
+	Backup(ctx context.Context, folder string) error
 }
 
-// PartialSuffix follows the name of a backup that is not complete.
+// PartialSuffix follows the name of a backup that is not complete, or not any more.
 const PartialSuffix = ".partial"

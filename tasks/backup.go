@@ -3,22 +3,18 @@ package tasks
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/usermgmt/usermgmt/store"
 )
 
-// The names of backups. They sort by their time. A store may add to what stands
-// before the suffix, where one backup is several files.
+// The names of backups, which are folders. They sort by their time.
 const (
 	backupPrefix = "usermgmt-"
 	backupTime   = "20060102T150405Z"
-	backupSuffix = ".db"
 )
 
 const backupTimeout = 6 * time.Hour
@@ -33,7 +29,7 @@ func (b Builtins) backup(from store.Backuper) Task {
 		if err := b.deletePartial(); err != nil {
 			return err
 		}
-		name := backupPrefix + b.Clock().UTC().Format(backupTime) + backupSuffix
+		name := backupPrefix + b.Clock().UTC().Format(backupTime)
 		if err := from.Backup(ctx, filepath.Join(b.BackupDir, name)); err != nil {
 			return err
 		}
@@ -48,63 +44,46 @@ func (b Builtins) backup(from store.Backuper) Task {
 	}}
 }
 
-// deletePartial deletes what processes left that died in a backup.
+// deletePartial deletes what processes left that died in a backup, or while they
+// deleted one.
 func (b Builtins) deletePartial() error {
-	return b.deleteAll(func(names []string) []string {
-		return slices.DeleteFunc(names, func(name string) bool {
-			of, _, partial := strings.Cut(name, store.PartialSuffix)
-			return !partial || !isBackup(of)
-		})
+	partial, err := b.folders(func(name string) bool {
+		of, partial := strings.CutSuffix(name, store.PartialSuffix)
+		return partial && isBackup(of)
 	})
-}
-
-// deleteOld deletes the oldest backups beyond those to keep. The latest is
-// spared, whatever a clock that was wrong has called the others.
-func (b Builtins) deleteOld(latest string) error {
-	return b.deleteAll(func(names []string) []string {
-		names = slices.DeleteFunc(names, func(name string) bool { return !isBackup(name) || backupOf(name) == backupOf(latest) })
-		var older []string // each once
-		for _, name := range names {
-			older = append(older, backupOf(name))
-		}
-		older = slices.Compact(older)
-		gone := older[:max(0, len(older)-(b.BackupKeep-1))]
-		return slices.DeleteFunc(names, func(name string) bool { return !slices.Contains(gone, backupOf(name)) })
-	})
-}
-
-// backupOf is what the names of the files of one backup begin with.
-func backupOf(name string) string { return name[:len(backupPrefix)+len(backupTime)] }
-
-// deleteAll deletes those of the folder's files that choose returns, of all
-// their names in order.
-func (b Builtins) deleteAll(choose func(names []string) []string) error {
-	files, err := os.ReadDir(b.BackupDir)
-	if err != nil {
-		return err
-	}
-	var names []string
-	for _, f := range files {
-		if f.Type().IsRegular() {
-			names = append(names, f.Name())
-		}
-	}
-	var errs []error
-	for _, name := range choose(names) {
-		if err := os.Remove(filepath.Join(b.BackupDir, name)); !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, err)
-		}
+	errs := []error{err}
+	for _, name := range partial {
+		errs = append(errs, os.RemoveAll(filepath.Join(b.BackupDir, name)))
 	}
 	return errors.Join(errs...)
 }
 
-// isBackup reports whether a file is one of ours: others in the folder are left
-// alone.
-func isBackup(name string) bool {
-	if !strings.HasPrefix(name, backupPrefix) || !strings.HasSuffix(name, backupSuffix) || len(name) < len(backupPrefix+backupTime+backupSuffix) {
-		return false
+// deleteOld deletes the oldest backups beyond those to keep. The latest is
+// spared, whatever a clock that was wrong has called the others. One that is
+// deleted loses its name first, so that what has one is whole.
+func (b Builtins) deleteOld(latest string) error {
+	older, err := b.folders(func(name string) bool { return isBackup(name) && name != latest })
+	errs := []error{err}
+	for _, name := range older[:max(0, len(older)-(b.BackupKeep-1))] {
+		path := filepath.Join(b.BackupDir, name)
+		errs = append(errs, os.Rename(path, path+store.PartialSuffix))
 	}
-	_, err := time.Parse(backupTime, strings.TrimPrefix(backupOf(name), backupPrefix))
-	rest := name[len(backupPrefix+backupTime):]
-	return err == nil && (rest == backupSuffix || strings.HasPrefix(rest, "-"))
+	return errors.Join(append(errs, b.deletePartial())...)
+}
+
+// folders are the names of those folders among the backups that are chosen, in
+// order. Whatever else is there is left alone.
+func (b Builtins) folders(chosen func(name string) bool) (names []string, err error) {
+	files, err := os.ReadDir(b.BackupDir)
+	for _, f := range files {
+		if f.IsDir() && chosen(f.Name()) {
+			names = append(names, f.Name())
+		}
+	}
+	return names, err
+}
+
+func isBackup(name string) bool {
+	at, err := time.Parse(backupPrefix+backupTime, name)
+	return err == nil && at.Format(backupPrefix+backupTime) == name
 }

@@ -214,9 +214,20 @@ func TestBackupsAreKeptAndRecorded(t *testing.T) {
 	if err := os.Mkdir(h.BackupDir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	others := []string{"mine.db", "usermgmt-mine.db", "usermgmt-20260314T120000Z.txt", "usermgmt-20260314T120000Zmine.db"}
-	left := "usermgmt-20260101T000000Z.db" + store.PartialSuffix // by a process that died
-	for _, name := range append(others, left, left+"-journal") {
+	others := []string{"mine.db", "usermgmt-20260314T120000Z.db", "usermgmt-mine", "usermgmt-20260314T120000.5Z", "usermgmt-mine" + store.PartialSuffix}
+	left := []string{"usermgmt-20260101T000000Z", "usermgmt-20260101T000001Z"} // by processes that died
+	for _, name := range append(left, others[2:]...) {
+		if slices.Contains(left, name) {
+			name += store.PartialSuffix
+		}
+		if err := os.Mkdir(file(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(file(name), "usermgmt.db"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range others[:2] {
 		if err := os.WriteFile(file(name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -229,9 +240,9 @@ func TestBackupsAreKeptAndRecorded(t *testing.T) {
 		if err := h.run(t, "backup"); err != nil {
 			t.Fatal(err)
 		}
-		latest = "usermgmt-" + h.now.Format("20060102T150405Z") + ".db"
+		latest = "usermgmt-" + h.now.Format("20060102T150405Z")
 		if i >= 2 {
-			want = append(want, latest, sqlite.MessagesPath(latest))
+			want = append(want, latest)
 		}
 		h.now = h.now.Add(24 * time.Hour)
 	}
@@ -242,7 +253,7 @@ func TestBackupsAreKeptAndRecorded(t *testing.T) {
 	if len(h.trail.changes) != 5 || h.trail.changes[4].Action != "backup.create" || h.trail.changes[4].Target.ID != latest {
 		t.Errorf("recorded is %+v", h.trail.changes)
 	}
-	restored, err := sqlite.Open(t.Context(), file(h.trail.changes[2].Target.ID), nil)
+	restored, err := sqlite.Open(t.Context(), filepath.Join(file(h.trail.changes[2].Target.ID), "usermgmt.db"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +280,7 @@ func TestABackupOfTheFutureDoesNotPushOutThePresent(t *testing.T) {
 	if err := h.run(t, "backup"); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"usermgmt-20260314T120000Z-messages.db", "usermgmt-20260314T120000Z.db"}, filesIn(t, h.BackupDir)); diff != "" {
+	if diff := cmp.Diff([]string{"usermgmt-20260314T120000Z"}, filesIn(t, h.BackupDir)); diff != "" {
 		t.Errorf("the folder holds (-want +got):\n%s", diff)
 	}
 }

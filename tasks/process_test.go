@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,10 +19,12 @@ import (
 )
 
 // pathVariable makes TestChildProcess work on the file that it names: it hangs in
-// a run, or makes one backup after another in the folder of backupsVariable.
+// a run, or makes one backup after another in the folder of backupsVariable, from
+// the day of dayVariable on, for each run has a time of its own.
 const (
 	pathVariable    = "TASKS_TEST_PATH"
 	backupsVariable = "TASKS_TEST_BACKUPS"
+	dayVariable     = "TASKS_TEST_DAY"
 )
 
 // shortLease is what these processes have, so that nobody waits for a minute.
@@ -61,10 +64,15 @@ func hangInRun(t *testing.T, path string) {
 	_ = newRunner(t, cfg).Run(t.Context())
 }
 
-// backUp makes backups, one for each second of its clock.
+// backUp makes backups, one for each second of its clock, and keeps three.
 func backUp(t *testing.T, path, folder string) {
 	h := newHouse(t, path)
 	h.BackupDir, h.BackupEvery, h.BackupKeep = folder, time.Hour, 3
+	day, err := strconv.Atoi(os.Getenv(dayVariable))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.now = h.now.AddDate(-1, 0, day)
 	for range 1000 {
 		if err := h.run(t, "backup"); err != nil {
 			t.Fatal(err)
@@ -133,8 +141,9 @@ func TestCase_RL_08_AnotherProcessTakesOverFromOneThatWasKilled(t *testing.T) {
 	}
 }
 
-// Whenever a process dies in a backup, what has the name of a backup is whole,
-// and the next backup clears away what is not.
+// Whenever a process dies in a backup, or while it deletes an old one, what has
+// the name of a backup is whole, with its messages; as many are there as were
+// made or are kept; and the next backup clears away what is not whole.
 func TestAProcessThatDiesInABackupLeavesNoHalfOne(t *testing.T) {
 	t.Parallel()
 	path := databasePath(t)
@@ -144,39 +153,56 @@ func TestAProcessThatDiesInABackupLeavesNoHalfOne(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if _, err := h.Store.MessageAppend(t.Context(), []store.Message{{ID: "msg_1", UserID: "usr_1", ConversationID: "c"}}); err != nil {
+		t.Fatal(err)
+	}
 	partial := 0
-	for range 5 {
+	for day := range 10 {
 		backups := t.TempDir()
-		child := startChild(t, pathVariable+"="+path, backupsVariable+"="+backups)
-		<-time.After(rand.N(20 * time.Millisecond))
+		child := startChild(t, pathVariable+"="+path, backupsVariable+"="+backups, fmt.Sprint(dayVariable, "=", day))
+		<-time.After(rand.N(60 * time.Millisecond))
 		kill(t, child)
+		whole := 0
 		for _, name := range filesIn(t, backups) {
-			if strings.Contains(name, store.PartialSuffix) {
+			if strings.HasSuffix(name, store.PartialSuffix) {
 				partial++
 				continue
 			}
-			if strings.HasSuffix(name, "-messages.db") {
-				continue // it is opened with the other, which comes after it
-			}
-			s, err := sqlite.Open(t.Context(), filepath.Join(backups, name), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := s.UserGet(t.Context(), "usr_199"); err != nil {
-				t.Errorf("%s is not whole: %v", name, err)
-			}
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
+			whole++
+			wantWhole(t, filepath.Join(backups, name, filepath.Base(path)))
 		}
-		h.BackupDir, h.BackupEvery, h.BackupKeep = backups, time.Hour, 1
+		if whole < 1 {
+			t.Error("the backup that was made is not there")
+		}
+		h.BackupDir, h.BackupEvery, h.BackupKeep = backups, time.Hour, whole+1
 		h.now = h.now.Add(24 * time.Hour)
 		if err := h.run(t, "backup"); err != nil {
 			t.Fatal(err)
 		}
-		if names := filesIn(t, backups); len(names) != 2 { // one backup, and its messages
-			t.Errorf("after the next backup the folder holds %v", names)
+		if names := filesIn(t, backups); len(names) != whole+1 || strings.Contains(strings.Join(names, " "), store.PartialSuffix) {
+			t.Errorf("after the next backup the folder holds %v, want the %d and one more", names, whole)
 		}
 	}
-	t.Logf("%d files of half a backup were left", partial)
+	t.Logf("%d halves of a backup were left", partial)
+}
+
+// wantWhole fails the test unless the database and its messages can be read.
+func wantWhole(t *testing.T, path string) {
+	t.Helper()
+	for _, file := range []string{path, sqlite.MessagesPath(path)} {
+		if info, err := os.Stat(file); err != nil || info.Size() == 0 {
+			t.Errorf("%s is not there: %v", file, err) // opening would make it
+		}
+	}
+	s, err := sqlite.Open(t.Context(), path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.UserGet(t.Context(), "usr_199"); err != nil {
+		t.Errorf("%s is not whole: %v", path, err)
+	}
+	if _, err := s.MessageGet(t.Context(), "usr_1", "msg_1"); err != nil {
+		t.Errorf("the messages beside %s are not whole: %v", path, err)
+	}
 }

@@ -22,63 +22,66 @@ const (
 	copyRules = "mode=ro&immutable=1"
 )
 
-// Backup copies the database into a new file, as store.Backuper says, and the
-// messages into another beside it, of which MessagesPath is the path; each is of
-// one moment. What others write meanwhile is not held up and not in the copy. To
-// restore them, put them in the place of a database that nobody has open, and
-// delete the files beside that whose names end in -wal and -shm.
-func (s *Store) Backup(ctx context.Context, path string) error {
-	err := s.messages.backupWhileOpen(ctx, MessagesPath(path))
-	if err == nil {
-		if err = s.database.backupWhileOpen(ctx, path); err != nil {
-			os.Remove(MessagesPath(path))
-		}
-	}
-	if err != nil {
+// Backup copies the database and the messages into a folder, as store.Backuper
+// says. What others write meanwhile is not held up and not in the copy. To
+// restore them, copy both files into the place of a database that nobody has
+// open, and delete the files there whose names end in -wal and -shm.
+func (s *Store) Backup(ctx context.Context, folder string) error {
+	if err := s.backup(ctx, folder); err != nil {
 		return fmt.Errorf("sqlite: back up: %w", interpret(ctx, err))
 	}
 	return nil
 }
 
-func (d *database) backupWhileOpen(ctx context.Context, path string) error {
+func (s *Store) backup(ctx context.Context, folder string) error {
+	folder, err := filepath.Abs(folder)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Lstat(folder); err == nil {
+		return store.Errorf(store.ErrConflict, "There is a backup of this name.")
+	}
+	draft := folder + store.PartialSuffix
+	if err := os.Mkdir(draft, 0o700); err != nil {
+		return err
+	}
+	defer os.RemoveAll(draft) // which is not there when it has its name
+	for _, d := range []*database{s.database, s.messages} {
+		if err := d.copyInto(ctx, draft); err != nil {
+			return err
+		}
+	}
+	if err := syncFolder(draft); err != nil {
+		return err
+	}
+	if err := os.Rename(draft, folder); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(folder))
+}
+
+// copyInto copies one file into a folder, and reads the copy.
+func (d *database) copyInto(ctx context.Context, folder string) error {
 	if err := d.calls.enter(); err != nil {
 		return err
 	}
 	defer d.calls.leave()
-	return d.backup(ctx, path)
-}
-
-func (d *database) backup(ctx context.Context, path string) (err error) {
-	if _, err := os.Lstat(path); err == nil {
-		return store.Errorf(store.ErrConflict, "There is a backup of this name.")
-	}
-	draft, err := filepath.Abs(path + store.PartialSuffix)
-	if err != nil {
-		return err
-	}
+	path := filepath.Join(folder, filepath.Base(d.file))
 	// SQLite takes an empty file, and would make one that everybody can read.
-	file, err := os.OpenFile(draft, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(draft) // which is not there when it has its name
-	defer os.Remove(draft + "-journal")
 	if err := file.Close(); err != nil {
 		return err
 	}
-	if err := on(ctx, dsn(d.file, sourceRules), "VACUUM INTO ?1", draft); err != nil {
+	if err := on(ctx, dsn(d.file, sourceRules), "VACUUM INTO ?1", path); err != nil {
 		return err
 	}
-	if err := verify(ctx, draft); err != nil {
+	if err := verify(ctx, path); err != nil {
 		return err
 	}
-	if err := flush(draft); err != nil {
-		return err
-	}
-	if err := os.Rename(draft, path); err != nil {
-		return err
-	}
-	return syncFolder(filepath.Dir(path))
+	return flush(path)
 }
 
 // on runs a statement on a connection of its own.

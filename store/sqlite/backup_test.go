@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -45,7 +46,7 @@ func TestBackupIsOneMomentOfADatabaseInUse(t *testing.T) {
 		}
 	}
 	folder := t.TempDir()
-	path := filepath.Join(folder, "copy.db")
+	copied := filepath.Join(folder, "copy")
 	stop := make(chan struct{})
 	var writing sync.WaitGroup
 	writing.Go(func() {
@@ -61,20 +62,26 @@ func TestBackupIsOneMomentOfADatabaseInUse(t *testing.T) {
 			}
 		}
 	})
-	err := s.Backup(t.Context(), path)
+	err := s.Backup(t.Context(), copied)
 	close(stop)
 	writing.Wait()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if names := filesIn(t, folder); len(names) != 2 { // and the messages
+	if names := filesIn(t, folder); len(names) != 1 {
 		t.Errorf("beside the backup there are %v", names)
 	}
-	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("the mode of the backup is %v: %v", info.Mode(), err)
+	names := filesIn(t, copied) // those of the database
+	if want := []string{"usermgmt-messages.db", "usermgmt.db"}; !slices.Equal(names, want) {
+		t.Errorf("the backup holds %v, want %v", names, want)
+	}
+	for name, want := range map[string]os.FileMode{"": 0o700, names[0]: 0o600, names[1]: 0o600} {
+		if info, err := os.Stat(filepath.Join(copied, name)); err != nil || info.Mode().Perm() != want {
+			t.Errorf("the mode of %q in the backup is %v: %v", name, info.Mode(), err)
+		}
 	}
 
-	restored := openFile(t, path, nil)
+	restored := openFile(t, filepath.Join(copied, "usermgmt.db"), nil)
 	for i := range before * 100 {
 		_, left := restored.UserGet(t.Context(), fmt.Sprint("usr_left_", i))
 		_, right := restored.UserGet(t.Context(), fmt.Sprint("usr_right_", i))
@@ -94,7 +101,7 @@ func TestBackupReplacesNothing(t *testing.T) {
 	t.Parallel()
 	s := openTemp(t)
 	folder := t.TempDir()
-	path := filepath.Join(folder, "copy.db")
+	path := filepath.Join(folder, "copy")
 	if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +133,7 @@ func TestAFailedBackupLeavesNothing(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			folder := t.TempDir()
-			if err := c.s.Backup(c.ctx, filepath.Join(folder, "copy.db")); !errors.Is(err, c.want) {
+			if err := c.s.Backup(c.ctx, filepath.Join(folder, "copy")); !errors.Is(err, c.want) {
 				t.Errorf("error is %v, want %v", err, c.want)
 			}
 			if names := filesIn(t, folder); len(names) != 0 {
@@ -134,7 +141,7 @@ func TestAFailedBackupLeavesNothing(t *testing.T) {
 			}
 		})
 	}
-	if err := openTemp(t).Backup(t.Context(), filepath.Join(t.TempDir(), "missing", "copy.db")); !errors.Is(err, os.ErrNotExist) {
+	if err := openTemp(t).Backup(t.Context(), filepath.Join(t.TempDir(), "missing", "copy")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a backup into a folder that does not exist: %v", err)
 	}
 }
