@@ -176,6 +176,11 @@ func (Base) SessionPurge(context.Context, time.Time, int) (int, error) {
 	return 0, ErrUnsupported
 }
 
+// SessionErase answers ErrUnsupported.
+func (Base) SessionErase(context.Context, string, int) (int, error) {
+	return 0, ErrUnsupported
+}
+
 // RefreshTokenInsert answers ErrUnsupported.
 func (Base) RefreshTokenInsert(context.Context, RefreshToken) error {
 	return ErrUnsupported
@@ -388,6 +393,11 @@ func (Base) MessageUsage(context.Context, time.Time, time.Time) ([]ModelUsage, e
 
 // MessagePurge answers ErrUnsupported.
 func (Base) MessagePurge(context.Context, MessagePurge) (int, error) {
+	return 0, ErrUnsupported
+}
+
+// MessageErase answers ErrUnsupported.
+func (Base) MessageErase(context.Context, string, int) (int, error) {
 	return 0, ErrUnsupported
 }
 

@@ -157,6 +157,10 @@ type SessionStore interface {
 	// SessionPurge deletes at most limit sessions, with their refresh tokens,
 	// that ended before a time, and returns how many went.
 	SessionPurge(ctx context.Context, before time.Time, limit int) (int, error)
+	// SessionErase deletes at most limit sessions of a subject, live or not, with
+	// their refresh tokens, and returns how many went; fewer than the limit means
+	// that none is left.
+	SessionErase(ctx context.Context, subject string, limit int) (int, error)
 
 	RefreshTokenInsert(ctx context.Context, t RefreshToken) error
 	RefreshTokenGet(ctx context.Context, hash [32]byte) (RefreshToken, error)
@@ -433,6 +437,11 @@ type MessageStore interface {
 	// fewer than the limit means that none is left. The Seq of a conversation
 	// goes on all the same.
 	MessagePurge(ctx context.Context, p MessagePurge) (int, error)
+	// MessageErase deletes at most limit rows of all that is kept of a user: the
+	// messages, then the conversations. It returns how many went; fewer than the
+	// limit means that none is left. A conversation that is begun again counts its
+	// Seq from 1.
+	MessageErase(ctx context.Context, userID string, limit int) (int, error)
 	// MessageWindowPut inserts, replaces or ends a window; durably.
 	MessageWindowPut(ctx context.Context, w MessageWindow) error
 	// MessageWindowTake deletes the windows whose Until is before now, and

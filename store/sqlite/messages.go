@@ -44,6 +44,11 @@ func (s *Store) MessagePurge(ctx context.Context, p store.MessagePurge) (int, er
 	return s.messages.MessagePurge(ctx, p)
 }
 
+// MessageErase deletes what is kept of a user.
+func (s *Store) MessageErase(ctx context.Context, userID string, limit int) (int, error) {
+	return s.messages.MessageErase(ctx, userID, limit)
+}
+
 // MessageWindowPut inserts, replaces or ends a window.
 func (s *Store) MessageWindowPut(ctx context.Context, w store.MessageWindow) error {
 	return s.messages.MessageWindowPut(ctx, w)

@@ -83,6 +83,7 @@ func calls(s store.Store, u store.User, v store.Session, k store.APIKeyHash, tok
 		}},
 		{"KnownDeviceDelete", func(c context.Context) error { return s.KnownDeviceDelete(c, u.ID) }},
 		{"KnownDevicePurge", func(c context.Context) error { return drop(s.KnownDevicePurge(c, moment(9), 9)) }},
+		{"SessionErase", func(c context.Context) error { return drop(s.SessionErase(c, u.ID, 9)) }},
 		{"APIKeyInsert", func(c context.Context) error { return s.APIKeyInsert(c, newKey(u.ID)) }},
 		{"APIKeyGet", func(c context.Context) error { return drop(s.APIKeyGet(c, u.ID, k.ID)) }},
 		{"APIKeyWithUser", func(c context.Context) error { _, _, err := s.APIKeyWithUser(c, k.Hash); return err }},
@@ -164,6 +165,7 @@ func calls(s store.Store, u store.User, v store.Session, k store.APIKeyHash, tok
 			return s.MessageWindowPut(c, store.MessageWindow{ID: "w", Rows: 1, Until: moment(9)})
 		}},
 		{"MessageWindowTake", func(c context.Context) error { return drop(s.MessageWindowTake(c, moment(9))) }},
+		{"MessageErase", func(c context.Context) error { return drop(s.MessageErase(c, u.ID, 9)) }},
 		{"MessagePurge", func(c context.Context) error {
 			return drop(s.MessagePurge(c, store.MessagePurge{Before: moment(9), Limit: 9}))
 		}},

@@ -73,3 +73,48 @@ func testMeterErase(t *testing.T, open Opener) {
 		want(t, got(open(t).MeterErase(t.Context(), newID("usr_"), moment(0), 9))(t), 0)
 	})
 }
+
+// testPersonErase fills the rooms of two subjects and empties one's.
+func testPersonErase(t *testing.T, open Opener) {
+	// inParts calls erase until a part comes back short, and returns how many went.
+	inParts := func(t *testing.T, erase func(limit int) (int, error)) (gone int) {
+		t.Helper()
+		for {
+			n := got(erase(2))(t)
+			gone += n
+			if n < 2 {
+				want(t, got(erase(2))(t), 0)
+				return gone
+			}
+		}
+	}
+	t.Run("SessionErase/LiveAndEndedWithTheirTokens", func(t *testing.T) {
+		t.Parallel()
+		s := open(t)
+		subject := newID("usr_")
+		ended := newSession(subject)
+		ended.RevokedAt = moment(3)
+		tokens := []store.RefreshToken{insertWithToken(t, s, newSession(subject)), insertWithToken(t, s, newSession(subject)), insertWithToken(t, s, ended)}
+		other := insertWithToken(t, s, newSession(newID("usr_")))
+		want(t, inParts(t, func(limit int) (int, error) { return s.SessionErase(t.Context(), subject, limit) }), 3)
+		for _, token := range tokens {
+			wantError(t, drop(s.SessionGet(t.Context(), token.SessionID)), store.ErrNotFound)
+			wantError(t, drop(s.RefreshTokenGet(t.Context(), token.Hash)), store.ErrNotFound)
+		}
+		must(t, drop(s.SessionGet(t.Context(), other.SessionID)))
+		must(t, drop(s.RefreshTokenGet(t.Context(), other.Hash)))
+	})
+	t.Run("MessageErase/MessagesAndConversationsOfOneUser", func(t *testing.T) {
+		t.Parallel()
+		s := open(t)
+		user, other := newID("usr_"), newID("usr_")
+		batch := []store.Message{newMessage(user, "con_1"), newMessage(other, "con_1"), newMessage(user, "con_1"), newMessage(user, "con_2")}
+		stored := got(s.MessageAppend(t.Context(), batch))(t)
+		want(t, inParts(t, func(limit int) (int, error) { return s.MessageErase(t.Context(), user, limit) }), 5)
+		want(t, got(s.MessageList(t.Context(), store.MessageFilter{}, store.Page{}))(t).Items, stored[1:2])
+		again := newMessage(user, "con_1")
+		want(t, got(s.MessageAppend(t.Context(), []store.Message{again}))(t)[0].Seq, int64(1))
+		more := newMessage(other, "con_1")
+		want(t, got(s.MessageAppend(t.Context(), []store.Message{more}))(t)[0].Seq, int64(2))
+	})
+}

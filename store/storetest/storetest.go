@@ -72,6 +72,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"UsageOfAll", testUsageOfAll},
 		{"UsagePurge", testUsagePurge},
 		{"MeterErase", testMeterErase},
+		{"PersonErase", testPersonErase},
 		{"Credits", testCredits},
 		{"LedgerProperties", testLedgerProperties},
 		{"Tasks", testTasks},
