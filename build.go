@@ -39,7 +39,7 @@ func (m *Manager) openStore(ctx context.Context) error {
 
 // build makes the rooms from the bottom up.
 func (m *Manager) build(ctx context.Context) error {
-	for _, floor := range []func(context.Context) error{m.buildTrail, m.buildAuthn, m.buildPeople, m.buildMetering, m.buildMessages} {
+	for _, floor := range []func(context.Context) error{m.buildTrail, m.buildAuthn, m.buildMetering, m.buildMessages, m.buildPeople} {
 		if err := floor(ctx); err != nil {
 			return err
 		}
@@ -169,6 +169,7 @@ func (m *Manager) buildPeople(context.Context) error {
 		RegistrationClosed:    m.cfg.CloseRegistration,
 		PasswordLoginDisabled: m.cfg.DisablePasswordLogin,
 		DeletedRetention:      m.cfg.DeletedRetention,
+		Messages:              m.messages,
 		Clock:                 m.cfg.Clock,
 		Logger:                m.logger,
 	}

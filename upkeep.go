@@ -30,6 +30,7 @@ func (m *Manager) buildTasks() error {
 		GrantCredits:   counted(m.metering.GrantDue),
 		ExpireCredits:  counted(m.metering.ExpireCredits),
 		RetainMessages: m.messages.Retain,
+		PurgeDeleted:   counted(m.users.PurgeDue),
 		AnchorAudit:    m.trail.AnchorIfMoved,
 		RetainAudit:    m.retainAudit(),
 		BackupDir:      m.cfg.BackupDir,

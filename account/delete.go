@@ -95,7 +95,7 @@ func (u *Users) sealRemains(ctx context.Context, q store.Queries, c *store.Chang
 	if err != nil {
 		return "", fmt.Errorf("account: a user cannot be encoded: %w", err)
 	}
-	return u.cfg.Seal.Seal(plain, "deleted_users.sealed."+user.ID, c.At)
+	return u.cfg.Seal.Seal(plain, sealedPlace(user.ID), c.At)
 }
 
 // passwordHash returns the hash of a user, or nil when there is none.

@@ -2,6 +2,7 @@ package account
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/usermgmt/usermgmt/store"
@@ -75,6 +76,22 @@ type remainsLimit struct {
 	Limit  int64        `json:"limit"`
 }
 
+// sealedPlace is where what is left of a user belongs, so that it opens nowhere
+// else.
+func sealedPlace(id string) string { return "deleted_users.sealed." + id }
+
+// openRemains opens what was set aside of a deleted user.
+func (u *Users) openRemains(d store.DeletedUser) (left remains, err error) {
+	plain, err := u.cfg.Seal.Open(d.Sealed, sealedPlace(d.ID))
+	if err != nil {
+		return left, fmt.Errorf("account: deleted user %s cannot be opened: %w", d.ID, err)
+	}
+	if err := json.Unmarshal(plain, &left); err != nil {
+		return left, fmt.Errorf("account: deleted user %s cannot be read: %w", d.ID, err)
+	}
+	return left, nil
+}
+
 func remainsOf(u store.User, hash *store.PasswordHash, keys []store.APIKeyHash) remains {
 	left := remains{User: remainsUser{
 		ID:              u.ID,
@@ -124,6 +141,64 @@ func remainsOfKey(k store.APIKeyHash) remainsKey {
 		RetiresAt:   k.RetiresAt,
 		RevokedAt:   k.RevokedAt,
 	}
+}
+
+// user is the user as he was.
+func (u remainsUser) user() store.User {
+	return store.User{
+		ID:              u.ID,
+		Username:        u.Username,
+		Email:           u.Email,
+		EmailVerified:   u.EmailVerified,
+		DisplayName:     u.DisplayName,
+		Status:          store.Status(u.Status),
+		SuspendedReason: u.SuspendedReason,
+		SuspendedUntil:  u.SuspendedUntil,
+		Plan:            u.Plan,
+		Limits:          limitsOf(u.Limits),
+		Zone:            store.Zone(u.Zone),
+		ZoneChangedAt:   u.ZoneChangedAt,
+		MFAEnabled:      u.MFAEnabled,
+		Metadata:        u.Metadata,
+		CreatedAt:       u.CreatedAt,
+		UpdatedAt:       u.UpdatedAt,
+		LastLoginAt:     u.LastLoginAt,
+	}
+}
+
+// key is a key of the user as it was. It fails for a hash that is none.
+func (k remainsKey) key(userID string) (store.APIKeyHash, error) {
+	key := store.APIKeyHash{APIKey: store.APIKey{
+		ID:          k.ID,
+		Family:      k.Family,
+		UserID:      userID,
+		Name:        k.Name,
+		Prefix:      k.Prefix,
+		Last4:       k.Last4,
+		Scopes:      k.Scopes,
+		AllowedIPs:  k.AllowedIPs,
+		RateLimit:   k.RateLimit,
+		Limits:      limitsOf(k.Limits),
+		Status:      store.Status(k.Status),
+		RotatedFrom: k.RotatedFrom,
+		CreatedAt:   k.CreatedAt,
+		LastUsedAt:  k.LastUsedAt,
+		ExpiresAt:   k.ExpiresAt,
+		RetiresAt:   k.RetiresAt,
+		RevokedAt:   k.RevokedAt,
+	}}
+	if copy(key.Hash[:], k.Hash) != len(key.Hash) || len(k.Hash) != len(key.Hash) {
+		return key, fmt.Errorf("account: the hash of key %s is damaged", k.ID)
+	}
+	return key, nil
+}
+
+func limitsOf(limits []remainsLimit) []store.Limit {
+	var out []store.Limit
+	for _, l := range limits {
+		out = append(out, store.Limit(l))
+	}
+	return out
 }
 
 func remainsOfLimits(limits []store.Limit) []remainsLimit {

@@ -11,6 +11,7 @@ import (
 	"github.com/usermgmt/usermgmt/authn"
 	"github.com/usermgmt/usermgmt/internal/change"
 	"github.com/usermgmt/usermgmt/internal/seal"
+	"github.com/usermgmt/usermgmt/messagelog"
 	"github.com/usermgmt/usermgmt/store"
 )
 
@@ -44,6 +45,8 @@ type Config struct {
 	// DeletedRetention is how long a deleted user can come back; zero means 30
 	// days.
 	DeletedRetention time.Duration
+
+	Messages *messagelog.Log // a purge deletes from it; nil means that there is none
 
 	Clock  func() time.Time // nil means time.Now
 	Logger *slog.Logger     // nil discards

@@ -35,6 +35,7 @@ type Builtins struct {
 	GrantCredits   func(ctx context.Context) error // the grants of plans that are due
 	ExpireCredits  func(ctx context.Context) error // writes down what has expired
 	RetainMessages func(ctx context.Context) error // deletes what is kept no longer
+	PurgeDeleted   func(ctx context.Context) error // purges the deleted users whose time has come
 	AnchorAudit    func(ctx context.Context) error // says outside of the database how far the trail has come
 	RetainAudit    func(ctx context.Context) error // deletes what of the trail is kept no longer
 
@@ -66,6 +67,7 @@ func (b Builtins) Tasks() []Task {
 		{Name: "credits.grant", Every: 10 * time.Minute, Run: b.GrantCredits},
 		{Name: "credits.expire", Every: 10 * time.Minute, Run: b.ExpireCredits},
 		{Name: "messages.retain", Every: time.Hour, Run: b.RetainMessages},
+		{Name: "deleted_users.purge", Every: time.Hour, Run: b.PurgeDeleted},
 		{Name: "audit.anchor", Every: time.Hour, Run: b.AnchorAudit},
 		{Name: "audit.retain", Every: time.Hour, Run: b.RetainAudit},
 	} {

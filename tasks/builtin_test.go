@@ -144,10 +144,10 @@ func TestWhatIsNotConfiguredHasNoTask(t *testing.T) {
 		}
 	}
 	nothing := func(context.Context) error { return nil }
-	h.GrantCredits, h.ExpireCredits, h.RetainMessages = nothing, nothing, nothing
+	h.GrantCredits, h.ExpireCredits, h.RetainMessages, h.PurgeDeleted = nothing, nothing, nothing, nothing
 	h.UsageRetention, h.MemoryLimit = time.Hour, 1<<40
 	h.BackupDir, h.BackupEvery, h.BackupKeep = t.TempDir(), 24*time.Hour, 1
-	want := []string{"usage.purge", "credits.grant", "credits.expire", "messages.retain", "database.upkeep", "backup", "memory.watch"}
+	want := []string{"usage.purge", "credits.grant", "credits.expire", "messages.retain", "deleted_users.purge", "database.upkeep", "backup", "memory.watch"}
 	names := h.names()
 	for _, name := range want {
 		if !slices.Contains(names, name) {
