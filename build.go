@@ -8,6 +8,7 @@ import (
 	_ "time/tzdata" // the zones of accounts must load on a machine without them
 
 	"github.com/usermgmt/usermgmt/account"
+	"github.com/usermgmt/usermgmt/allowlist"
 	"github.com/usermgmt/usermgmt/authn"
 	"github.com/usermgmt/usermgmt/internal/change"
 	"github.com/usermgmt/usermgmt/internal/ids"
@@ -74,6 +75,17 @@ func (m *Manager) buildTrail(ctx context.Context) error {
 		Clock:    m.cfg.Clock,
 	})
 	m.follower, err = change.Follow(ctx, m.store, m.versions, origin, m.cfg.Clock, m.logger)
+	if err != nil {
+		return err
+	}
+	m.allowlist, err = allowlist.New(ctx, allowlist.Config{
+		Store:    m.store,
+		Door:     m.door,
+		Versions: m.versions,
+		Fresh:    m.follower.Fresh,
+		Clock:    m.cfg.Clock,
+		Logger:   m.logger,
+	})
 	return err
 }
 

@@ -140,8 +140,13 @@ type Config struct {
 	// with the other one are refused.
 	TokenAlgorithm string `env:"USERMGMT_TOKEN_ALGORITHM"`
 
-	// IPAllowlist are the only addresses that are served. None means all.
+	// IPAllowlist are the only addresses that are served. None means all. Admins
+	// may set another list while the service runs; both must admit.
 	IPAllowlist []netip.Prefix `env:"USERMGMT_IP_ALLOWLIST"`
+
+	// AdminIPAllowlist are the only addresses that may use AdminRouter. None means
+	// all that are served.
+	AdminIPAllowlist []netip.Prefix `env:"USERMGMT_ADMIN_IP_ALLOWLIST"`
 
 	// OpsAllowlist are addresses beside loopback that see the details of
 	// /health.

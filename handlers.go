@@ -8,6 +8,7 @@ import (
 	"github.com/usermgmt/usermgmt/httpapi"
 	"github.com/usermgmt/usermgmt/internal/network"
 	"github.com/usermgmt/usermgmt/internal/problem"
+	"github.com/usermgmt/usermgmt/middleware"
 	"github.com/usermgmt/usermgmt/store"
 )
 
@@ -24,6 +25,7 @@ func (m *Manager) buildAPI() {
 		Messages:         m.messages,
 		Tokens:           m.tokens,
 		Trail:            m.trail,
+		Allowlist:        m.allowlist,
 		Authenticate:     m.authenticate(),
 		LimitByIP:        m.limitByIP(),
 		LimitLogin:       m.limitLogin(),
@@ -51,7 +53,11 @@ func (m *Manager) UserRouter(prefix string) http.Handler { return m.api.UserRout
 func (m *Manager) StaffRouter(prefix string) http.Handler { return m.api.StaffRouter(prefix) }
 
 // AdminRouter serves the routes of admins under a prefix such as "/admin".
-func (m *Manager) AdminRouter(prefix string) http.Handler { return m.api.AdminRouter(prefix) }
+// Only Config.AdminIPAllowlist may use it, where there is one.
+func (m *Manager) AdminRouter(prefix string) http.Handler {
+	admins := middleware.Allowlist(middleware.AllowlistConfig{Prefixes: m.cfg.AdminIPAllowlist, Denied: m.denied})
+	return m.unlessWrapped(admins)(m.api.AdminRouter(prefix))
+}
 
 // ServiceRouter serves the routes of services, which meter and log for users with
 // a key of their own, under a prefix such as "/service".

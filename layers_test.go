@@ -17,7 +17,7 @@ var layers = [][]string{
 	{"audit", "mail", "internal/problem", "store/sqlite", "store/postgres", "store/storetest", "ratelimit/redislimit", "ratelimit/ratelimittest"},
 	{"internal/change"},
 	{"authn"},
-	{"authz", "metering", "messagelog"},
+	{"authz", "metering", "messagelog", "allowlist"},
 	{"account", "middleware"},
 	{"tasks"},
 	{"httpapi"},

@@ -132,7 +132,9 @@ func (m *Manager) Wrap(next http.Handler) http.Handler {
 			ContentSecurityPolicy: contentSecurityPolicy,
 			HTTPS:                 strings.HasPrefix(m.cfg.BaseURL, "https:"),
 		}),
-		middleware.Allowlist(middleware.AllowlistConfig{Prefixes: m.cfg.IPAllowlist, Exempt: isProbe, Denied: m.denied}),
+		middleware.Allowlist(middleware.AllowlistConfig{
+			Prefixes: m.cfg.IPAllowlist, Current: m.allowlist.Current, Clock: m.cfg.Clock, Exempt: isProbe, Denied: m.denied,
+		}),
 		middleware.CORS(middleware.CORSConfig{Origins: m.cfg.CORSOrigins}),
 		middleware.NoQueryCredentials(),
 		m.refuseWhenClosed,

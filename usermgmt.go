@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/usermgmt/usermgmt/account"
+	"github.com/usermgmt/usermgmt/allowlist"
 	"github.com/usermgmt/usermgmt/audit"
 	"github.com/usermgmt/usermgmt/authn"
 	"github.com/usermgmt/usermgmt/httpapi"
@@ -55,6 +56,8 @@ type Manager struct {
 	messages *messagelog.Log
 	api      *httpapi.API
 	runner   *tasks.Runner
+
+	allowlist *allowlist.List
 
 	life      context.Context // ends when Close begins
 	end       context.CancelFunc
@@ -123,6 +126,10 @@ func (m *Manager) Messages() *messagelog.Log { return m.messages }
 
 // Audit is the trail of every change.
 func (m *Manager) Audit() *audit.Trail { return m.trail }
+
+// IPAllowlist is the list of addresses that Wrap takes requests from, beside
+// Config.IPAllowlist: both must admit. It may change while the service runs.
+func (m *Manager) IPAllowlist() *allowlist.List { return m.allowlist }
 
 // Close refuses new work, writes what is still in memory, waits for what is
 // under way and closes what New opened. It gives up after Config.CloseTimeout

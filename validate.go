@@ -65,7 +65,7 @@ func (c Config) validateAddresses(f *faults) {
 	for _, list := range []struct {
 		field    string
 		prefixes []netip.Prefix
-	}{{"IPAllowlist (USERMGMT_IP_ALLOWLIST)", c.IPAllowlist}, {"OpsAllowlist (USERMGMT_OPS_ALLOWLIST)", c.OpsAllowlist}} {
+	}{{"IPAllowlist (USERMGMT_IP_ALLOWLIST)", c.IPAllowlist}, {"AdminIPAllowlist (USERMGMT_ADMIN_IP_ALLOWLIST)", c.AdminIPAllowlist}, {"OpsAllowlist (USERMGMT_OPS_ALLOWLIST)", c.OpsAllowlist}} {
 		f.check(!slices.ContainsFunc(list.prefixes, func(p netip.Prefix) bool { return !p.IsValid() }),
 			list.field, "must be networks, such as 10.0.0.0/8")
 	}

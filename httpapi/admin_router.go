@@ -18,6 +18,7 @@ func (a *API) AdminRouter(prefix string) http.Handler {
 		a.serviceKeyRoutes(r)
 		a.planRoutes(r)
 		a.deskRoutes(r)
+		a.settingsRoutes(r)
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/usermgmt/usermgmt/account"
+	"github.com/usermgmt/usermgmt/allowlist"
 	"github.com/usermgmt/usermgmt/audit"
 	"github.com/usermgmt/usermgmt/authn"
 	"github.com/usermgmt/usermgmt/authz"
@@ -21,16 +22,17 @@ import (
 // Config is what the routers need. Fields are required unless they say
 // otherwise.
 type Config struct {
-	Users    *account.Users
-	Sessions *authn.Sessions
-	Keys     *authn.Keys
-	Staff    *account.Staff
-	Admins   *account.Admins
-	Services *authn.ServiceKeys
-	Metering *metering.Service
-	Messages *messagelog.Log
-	Tokens   *authn.Tokens
-	Trail    *audit.Trail
+	Users     *account.Users
+	Sessions  *authn.Sessions
+	Keys      *authn.Keys
+	Staff     *account.Staff
+	Admins    *account.Admins
+	Services  *authn.ServiceKeys
+	Metering  *metering.Service
+	Messages  *messagelog.Log
+	Tokens    *authn.Tokens
+	Trail     *audit.Trail
+	Allowlist *allowlist.List
 
 	// Ceilings bound what support staff may do; the zero value grants nothing.
 	Ceilings authz.Ceilings

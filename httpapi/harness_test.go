@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/usermgmt/usermgmt/account"
+	"github.com/usermgmt/usermgmt/allowlist"
 	"github.com/usermgmt/usermgmt/audit"
 	"github.com/usermgmt/usermgmt/authn"
 	"github.com/usermgmt/usermgmt/authz"
@@ -126,12 +127,23 @@ func newWorld(t *testing.T, s settings) *world {
 	w.cfg = httpapi.Config{
 		Users: users, Sessions: sessions, Keys: keys, Staff: w.staff, Admins: w.admins, Services: services, Metering: w.metering, Messages: w.messages, Tokens: tokens, Trail: w.trail,
 		Authenticate: middleware.Authenticate(middleware.AuthenticateConfig{Verifier: verifier, Clock: w.clock}),
+		Allowlist:    w.allowlist(door, versions),
 		Ceilings:     authz.Ceilings{CreditGrant: 1000, CreditDay: 2500, ReadMessages: true},
 		CursorKeys:   [][]byte{secret(3)}, Version: "1.2.3", Logger: logger, Clock: w.clock,
 		Health: []httpapi.HealthCheck{{Name: "database", Run: w.store.Ping}},
 	}
 	w.restart(s.api)
 	return w
+}
+
+// allowlist is the list of addresses, which the test's own server does not ask.
+func (w *world) allowlist(door *change.Door, versions *version.Table) *allowlist.List {
+	w.t.Helper()
+	l, err := allowlist.New(w.t.Context(), allowlist.Config{
+		Store: w.store, Door: door, Versions: versions, Fresh: func(time.Time) bool { return true }, Clock: w.clock, Logger: slog.New(slog.DiscardHandler),
+	})
+	must(w.t, err)
+	return l
 }
 
 // restart serves the same services by a new API. change alters how.

@@ -9,6 +9,8 @@ import (
 var bodiesOfOperations = map[string]string{
 	"create-plan": `{"id":"pro","name":"Pro","limits":[{"meter":"conversations","window":"day","limit":null}]}`,
 	"update-plan": `{"name":"Professional"}`,
+
+	"put-ip-allowlist": `{"allow":["127.0.0.0/8"]}`,
 }
 
 func (s *steps) ofOperations() {
@@ -16,6 +18,15 @@ func (s *steps) ofOperations() {
 	root := s.admin().access
 	s.rows()
 	s.ofPlans(root)
+	s.ofSettings(root)
+}
+
+func (s *steps) ofSettings(root string) {
+	s.t.Helper()
+	const path = "/admin/settings/ip-allowlist"
+	s.step("put-ip-allowlist", "PUT", path, root, bodies["put-ip-allowlist"], 200, "settings.ip_allowlist ok by admin on settings")
+	s.step("put-ip-allowlist", "PUT", path, root, bodies["put-ip-allowlist"], 200)
+	s.step("put-ip-allowlist", "PUT", path, root, `{"allow":["192.0.2.1"]}`, 409)
 }
 
 func (s *steps) ofPlans(root string) {

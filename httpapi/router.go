@@ -130,6 +130,17 @@ type route struct {
 // handler's to check.
 type parameter struct{ name, description string }
 
+// flag reads a parameter that is true or false; without a value it is false.
+func (c *call) flag(p parameter) (bool, error) {
+	switch c.filters[p.name] {
+	case "", "false":
+		return false, nil
+	case "true":
+		return true, nil
+	}
+	return false, store.Invalid(p.name, "type", "The parameter must be true or false.")
+}
+
 func (rt route) readQuery(c *call, query url.Values) {
 	for _, p := range rt.query {
 		if c.filters == nil {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/usermgmt/usermgmt/internal/network"
 	"github.com/usermgmt/usermgmt/internal/problem"
@@ -19,9 +20,13 @@ type AllowlistConfig struct {
 
 	// Current returns a list that changes while the program runs; nil, or an
 	// empty list, admits every address. Both lists must admit. It is called
-	// for each request and must be quick and safe for concurrent use. The
-	// slice it returns must not be changed afterwards.
-	Current func() []netip.Prefix
+	// for each request, with the time at which that is held to be, and must be
+	// quick and safe for concurrent use. The slice it returns must not be
+	// changed afterwards.
+	Current func(now time.Time) []netip.Prefix
+
+	// Clock is asked for that time. Nil means time.Now.
+	Clock func() time.Time
 
 	// Exempt reports whether a request is taken from anywhere, as probes of
 	// health are. Nil exempts none.
@@ -41,6 +46,9 @@ func Allowlist(list AllowlistConfig) func(http.Handler) http.Handler {
 		panic(fmt.Sprintf("middleware.Allowlist: network %d is not valid", i+1))
 	}
 	list.Prefixes = slices.Clone(list.Prefixes)
+	if list.Clock == nil {
+		list.Clock = time.Now
+	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if !list.admits(r) {
@@ -59,7 +67,7 @@ func Allowlist(list AllowlistConfig) func(http.Handler) http.Handler {
 func (l *AllowlistConfig) admits(r *http.Request) bool {
 	var current []netip.Prefix
 	if l.Current != nil {
-		current = l.Current()
+		current = l.Current(exchangeOf(r.Context()).at(l.Clock))
 	}
 	if len(l.Prefixes) == 0 && len(current) == 0 {
 		return true

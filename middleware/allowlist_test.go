@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/usermgmt/usermgmt/middleware"
 	"github.com/usermgmt/usermgmt/store"
@@ -47,7 +48,7 @@ func TestAllowlist(t *testing.T) {
 			current := prefixes(t, tt.current)
 			mw := middleware.Allowlist(middleware.AllowlistConfig{
 				Prefixes: prefixes(t, tt.fixed),
-				Current:  func() []netip.Prefix { return current },
+				Current:  func(time.Time) []netip.Prefix { return current },
 				Exempt:   func(r *http.Request) bool { return r.URL.Path == "/health/live" },
 				Denied:   func(_ *http.Request, err error) { denied = append(denied, err) },
 			})
