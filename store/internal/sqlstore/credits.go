@@ -47,11 +47,11 @@ func scanEntry(r scanner) (e store.LedgerEntry, err error) {
 
 // lockBalances orders transactions that change the same balances.
 func (q *Queries) lockBalances(ctx context.Context, c Conn, users ...string) error {
-	counters := make([]store.Counter, len(users))
+	keys := make([]counterKey, len(users))
 	for i, user := range users {
-		counters[i] = balanceCounter(user)
+		keys[i] = balanceKey(user)
 	}
-	return q.lockCounters(ctx, c, inOrder(counters))
+	return q.lockCounters(ctx, c, inOrder(keys))
 }
 
 // CreditGrant adds a grant.

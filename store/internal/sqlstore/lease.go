@@ -234,11 +234,11 @@ func (b *charging) end(ctx context.Context, s store.Settle) (lease, error) {
 
 // pay spends what leases of credits were settled with.
 func (q *Queries) pay(ctx context.Context, b *charging, batch []store.Settle, ended []store.Reservation, owed []int) error {
-	var balances []store.Counter
-	for _, i := range owed {
-		balances = append(balances, balanceCounter(ended[i].Subject))
+	users := make([]string, len(owed))
+	for n, i := range owed {
+		users[n] = ended[i].Subject
 	}
-	if err := q.lockCounters(ctx, b.conn, inOrder(balances)); err != nil {
+	if err := q.lockBalances(ctx, b.conn, users...); err != nil {
 		return err
 	}
 	for _, i := range owed {
@@ -295,7 +295,7 @@ func (q *Queries) standsAt(ctx context.Context, c Conn, l lease, now time.Time) 
 	if micros(l.ExpiresAt) <= micros(now) {
 		return false, nil
 	}
-	if err := q.lockCounters(ctx, c, inOrder(countersBy(l.holds()))); err != nil {
+	if err := q.lockCounters(ctx, c, inOrder(slices.Clone(l.holds()))); err != nil {
 		return false, err
 	}
 	return l.stands(ctx, c)

@@ -34,7 +34,7 @@ func (q *Queries) MeterReserve(ctx context.Context, batch []store.Reserve) ([]st
 			return nil, err
 		}
 		b := newCharging(c)
-		if err := b.tally.read(ctx, keysOf(counters), earliest(batch)); err != nil {
+		if err := b.tally.read(ctx, counters, earliest(batch)); err != nil {
 			return nil, err
 		}
 		results := make([]store.ReserveResult, len(batch))
@@ -72,10 +72,11 @@ func (b *charging) reserve(ctx context.Context, r store.Reserve) (store.ReserveR
 
 // decide asks all limits, and the balance, before the first write.
 func (b *charging) decide(ctx context.Context, r store.Reserve) (store.ReserveResult, error) {
-	res, err := b.check(ctx, r)
-	if err != nil {
+	res := store.ReserveResult{Counters: make([]store.CounterState, len(r.Limits))}
+	if err := b.check(ctx, r, &res); err != nil {
 		return res, err
 	}
+	var err error
 	if res.Refused != store.Admitted {
 		if r.Consume {
 			return res, nil
@@ -90,18 +91,18 @@ func (b *charging) decide(ctx context.Context, r store.Reserve) (store.ReserveRe
 	if err != nil {
 		return res, err
 	}
-	after, err := b.check(ctx, r)
-	res.Counters, res.Balance = after.Counters, after.Balance
+	err = b.check(ctx, r, &res) // as the counters are now
+	res.Refused = store.Admitted
 	return res, err
 }
 
 // check holds an amount against the counters as they are, and the balance.
-func (b *charging) check(ctx context.Context, r store.Reserve) (store.ReserveResult, error) {
-	res := store.ReserveResult{Counters: make([]store.CounterState, len(r.Limits)), Refused: store.Admitted}
+func (b *charging) check(ctx context.Context, r store.Reserve, res *store.ReserveResult) error {
+	res.Refused = store.Admitted
 	for i, l := range r.Limits {
 		n, err := b.tally.at(ctx, keyOf(l.Counter), micros(r.Now))
 		if err != nil {
-			return res, err
+			return err
 		}
 		res.Counters[i] = store.CounterState{CounterLimit: l, Used: n.used, Reserved: n.reserved}
 		if res.Refused == store.Admitted && l.Limit != store.Unlimited && n.used+n.reserved+r.Amount > l.Limit {
@@ -109,21 +110,21 @@ func (b *charging) check(ctx context.Context, r store.Reserve) (store.ReserveRes
 		}
 	}
 	if r.Meter != store.Credits {
-		return res, nil
+		return nil
 	}
 	held, err := b.tally.at(ctx, balanceKey(r.Subject), micros(r.Now))
 	if err != nil {
-		return res, err
+		return err
 	}
 	p, err := b.purses.of(ctx, r.Subject)
 	if err != nil {
-		return res, err
+		return err
 	}
 	res.Balance = &store.Balance{Amount: p.at(micros(r.Now)), Reserved: held.reserved}
 	if res.Refused == store.Admitted && res.Balance.Available() < r.Amount {
 		res.Refused = store.RefusedByBalance
 	}
-	return res, nil
+	return nil
 }
 
 // consume counts an amount at once. Only one of credits leaves a row of its own,
@@ -197,52 +198,28 @@ func countersOfOne(r store.Reserve) []counterKey {
 }
 
 // countersOf returns what a batch decides on, each once, in order.
-func countersOf(batch []store.Reserve) []store.Counter {
-	var counters []store.Counter
+func countersOf(batch []store.Reserve) []counterKey {
+	keys := make([]counterKey, 0, 2*len(batch))
 	for _, r := range batch {
 		for _, l := range r.Limits {
-			counters = append(counters, l.Counter)
+			keys = append(keys, keyOf(l.Counter))
 		}
 		if r.Meter == store.Credits {
-			counters = append(counters, balanceCounter(r.Subject))
+			keys = append(keys, balanceKey(r.Subject))
 		}
 	}
-	return inOrder(counters)
+	return inOrder(keys)
 }
 
-func inOrder(counters []store.Counter) []store.Counter {
-	slices.SortFunc(counters, func(a, b store.Counter) int { return compareKeys(keyOf(a), keyOf(b)) })
-	return slices.CompactFunc(counters, func(a, b store.Counter) bool { return keyOf(a) == keyOf(b) })
-}
-
-func keysOf(counters []store.Counter) []counterKey {
-	keys := make([]counterKey, len(counters))
-	for i, c := range counters {
-		keys[i] = keyOf(c)
+// lockCounters orders transactions that change the same counters. The keys are
+// in order.
+func (q *Queries) lockCounters(ctx context.Context, c Conn, keys []counterKey) error {
+	if q.locks.Counters == nil || len(keys) == 0 {
+		return nil
 	}
-	return keys
-}
-
-func countersBy(keys []counterKey) []store.Counter {
 	counters := make([]store.Counter, len(keys))
 	for i, k := range keys {
-		counters[i] = store.Counter{Subject: k.subject, Meter: k.meter, Window: k.period, Start: fromMicros(k.start)}
-	}
-	return counters
-}
-
-// plain returns the counters of limits.
-func plain(limits []store.CounterLimit) []store.Counter {
-	counters := make([]store.Counter, len(limits))
-	for i, l := range limits {
-		counters[i] = l.Counter
-	}
-	return counters
-}
-
-func (q *Queries) lockCounters(ctx context.Context, c Conn, counters []store.Counter) error {
-	if q.locks.Counters == nil || len(counters) == 0 {
-		return nil
+		counters[i] = k.counter()
 	}
 	return q.locks.Counters(ctx, c, counters)
 }
@@ -252,15 +229,18 @@ func (q *Queries) MeterUsage(ctx context.Context, counters []store.CounterLimit,
 	if len(counters) == 0 {
 		return nil, nil
 	}
+	keys := make([]counterKey, len(counters))
+	for i, l := range counters {
+		keys[i] = keyOf(l.Counter)
+	}
 	return read(ctx, q, func(c Reader) ([]store.CounterState, error) {
-		counts, err := readCounters(ctx, c, keysOf(inOrder(plain(counters))), micros(now))
+		counts, err := readCounters(ctx, c, keys, micros(now))
 		if err != nil {
 			return nil, err
 		}
 		states := make([]store.CounterState, len(counters))
 		for i, l := range counters {
-			n := counts[keyOf(l.Counter)]
-			states[i] = store.CounterState{CounterLimit: l, Used: n.used, Reserved: n.reserved}
+			states[i] = store.CounterState{CounterLimit: l, Used: counts[i].used, Reserved: counts[i].reserved}
 		}
 		return states, nil
 	})

@@ -4,22 +4,23 @@ import (
 	"cmp"
 	"context"
 	"math"
+	"slices"
 
 	"github.com/usermgmt/usermgmt/store"
 )
 
-// countersText reads counters as they are at the moment ?1: what leases hold that
-// are not past their deadline, and the first deadline of all that have a row.
-func countersText(n int) string {
-	return `SELECT column1, column2, column3, column4,
-		COALESCE(used, 0), COALESCE(resets, 0),
-		CAST(COALESCE((SELECT SUM(amount) FROM holds WHERE subject = column1 AND meter = column2 AND period = column3
-			AND started_at = column4 AND expires_at > ?1), 0) AS BIGINT),
-		COALESCE((SELECT MIN(expires_at) FROM holds WHERE subject = column1 AND meter = column2 AND period = column3
-			AND started_at = column4), 0)
-		FROM (VALUES ` + tuples("(?, ?, ?, CAST(? AS BIGINT))", n, 2) + `) AS wanted
-		LEFT JOIN usage ON subject = column1 AND meter = column2 AND period = column3 AND started_at = column4`
-}
+// countersTexts read counters as they are at the moment ?1, with their place in
+// the list: what leases hold that are not past their deadline, and the first
+// deadline of all that have a row.
+var countersTexts = inSizes(func(n int) string {
+	return `SELECT column1, COALESCE(used, 0), COALESCE(resets, 0),
+		CAST(COALESCE((SELECT SUM(amount) FROM holds WHERE subject = column2 AND meter = column3 AND period = column4
+			AND started_at = column5 AND expires_at > ?1), 0) AS BIGINT),
+		COALESCE((SELECT MIN(expires_at) FROM holds WHERE subject = column2 AND meter = column3 AND period = column4
+			AND started_at = column5), 0)
+		FROM (VALUES ` + tuples("(#, ?, ?, ?, CAST(? AS BIGINT))", n, 2) + `) AS wanted
+		LEFT JOIN usage ON subject = column2 AND meter = column3 AND period = column4 AND started_at = column5`
+})
 
 const holdsEnded = `DELETE FROM holds WHERE subject = ?1 AND meter = ?2 AND period = ?3 AND started_at = ?4
 	AND expires_at <= ?5`
@@ -35,17 +36,25 @@ func keyOf(c store.Counter) counterKey {
 	return counterKey{c.Subject, c.Meter, c.Window, micros(c.Start)}
 }
 
-// balanceCounter is what leases of credits hold of a balance: a counter without
-// a window.
-func balanceCounter(user string) store.Counter {
-	return store.Counter{Subject: user, Meter: store.Credits}
+func (k counterKey) counter() store.Counter {
+	return store.Counter{Subject: k.subject, Meter: k.meter, Window: k.period, Start: fromMicros(k.start)}
 }
 
-func balanceKey(user string) counterKey { return keyOf(balanceCounter(user)) }
+// balanceKey is what leases of credits hold of a balance: a counter without a
+// window.
+func balanceKey(user string) counterKey {
+	return keyOf(store.Counter{Subject: user, Meter: store.Credits})
+}
 
 func compareKeys(a, b counterKey) int {
 	return cmp.Or(cmp.Compare(a.subject, b.subject), cmp.Compare(a.meter, b.meter),
 		cmp.Compare(a.period, b.period), cmp.Compare(a.start, b.start))
+}
+
+// inOrder sorts keys as everywhere, and leaves each once.
+func inOrder(keys []counterKey) []counterKey {
+	slices.SortFunc(keys, compareKeys)
+	return slices.Compact(keys)
 }
 
 // count is a counter in the present transaction. It is true until the first of
@@ -57,24 +66,24 @@ type count struct {
 }
 
 // readCounters reads counters as they are at a moment.
-func readCounters(ctx context.Context, c Reader, keys []counterKey, at int64) (map[counterKey]*count, error) {
-	counts := make(map[counterKey]*count, len(keys))
+func readCounters(ctx context.Context, c Reader, keys []counterKey, at int64) ([]count, error) {
+	counts, read := make([]count, len(keys)), 0
 	return counts, inParts(keys, func(part []counterKey) error {
-		args := make([]any, 1, 1+4*len(part))
-		args[0] = at
+		args := append(make([]any, 0, 1+4*len(part)), at)
 		for _, k := range part {
 			args = append(args, k.subject, k.meter, string(k.period), k.start)
 		}
 		_, err := all(ctx, c, func(r scanner) (struct{}, error) {
-			var k counterKey
+			var i int
 			var n count
-			err := r.Scan(&k.subject, &k.meter, &k.period, &k.start, &n.used, &n.resets, &n.reserved, &n.until)
+			err := r.Scan(&i, &n.used, &n.resets, &n.reserved, &n.until)
 			if n.until == 0 {
 				n.until = math.MaxInt64
 			}
-			counts[k] = &n
+			counts[read+i] = n
 			return struct{}{}, err
-		}, countersText(len(part)), args...)
+		}, countersTexts[len(part)], args...)
+		read += len(part)
 		return err
 	})
 }
@@ -119,9 +128,9 @@ func (t *tally) at(ctx context.Context, k counterKey, now int64) (*count, error)
 // the database already, what it used is not.
 func (t *tally) read(ctx context.Context, keys []counterKey, at int64) error {
 	counts, err := readCounters(ctx, t.conn, keys, at)
-	for k, n := range counts {
-		n.used += t.pending[k]
-		t.counts[k] = n
+	for i, k := range keys {
+		counts[i].used += t.pending[k]
+		t.counts[k] = &counts[i]
 	}
 	return err
 }

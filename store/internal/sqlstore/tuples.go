@@ -4,7 +4,16 @@ import "strconv"
 
 // partSizes are how many rows one statement reads or writes: few sizes, so that
 // few statements are prepared.
-var partSizes = [...]int{32, 8, 1}
+var partSizes = [...]int{128, 32, 8, 1}
+
+// inSizes makes the text of a statement for each of the sizes, once.
+func inSizes(text func(n int) string) map[int]string {
+	texts := make(map[int]string, len(partSizes))
+	for _, n := range partSizes {
+		texts[n] = text(n)
+	}
+	return texts
+}
 
 // inParts does something to items in as few parts as their sizes allow.
 func inParts[T any](items []T, do func([]T) error) error {
@@ -19,7 +28,8 @@ func inParts[T any](items []T, do func([]T) error) error {
 	return nil
 }
 
-// tuples repeats a tuple of placeholders and numbers them from first on.
+// tuples repeats a tuple of placeholders and numbers them from first on. A # is
+// the number of the tuple, from 0; a ! is the placeholder before once more.
 func tuples(tuple string, n, first int) string {
 	out := make([]byte, 0, n*(2*len(tuple)+2))
 	for i := range n {
@@ -27,10 +37,16 @@ func tuples(tuple string, n, first int) string {
 			out = append(out, ", "...)
 		}
 		for _, c := range []byte(tuple) {
-			out = append(out, c)
-			if c == '?' {
-				out = strconv.AppendInt(out, int64(first), 10)
+			switch c {
+			case '?':
+				out = strconv.AppendInt(append(out, c), int64(first), 10)
 				first++
+			case '!':
+				out = strconv.AppendInt(append(out, '?'), int64(first-1), 10)
+			case '#':
+				out = strconv.AppendInt(out, int64(i), 10)
+			default:
+				out = append(out, c)
 			}
 		}
 	}

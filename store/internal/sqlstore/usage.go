@@ -24,12 +24,12 @@ const (
 		SELECT subject, meter, period, started_at FROM usage WHERE started_at < ?1 ORDER BY started_at LIMIT ?2)`
 )
 
-// usageAddText adds to counters.
-func usageAddText(n int) string {
-	return `INSERT INTO usage (subject, meter, period, started_at, used, counted) VALUES ` + tuples("(?, ?, ?, ?, ?, ?)", n, 1) + `
+// usageAddTexts add to counters.
+var usageAddTexts = inSizes(func(n int) string {
+	return `INSERT INTO usage (subject, meter, period, started_at, used, counted) VALUES ` + tuples("(?, ?, ?, ?, ?, !)", n, 1) + `
 		ON CONFLICT (subject, meter, period, started_at)
 		DO UPDATE SET used = usage.used + excluded.used, counted = usage.counted + excluded.counted`
-}
+})
 
 // usage is units to be added to counters.
 type usage map[counterKey]int64
@@ -39,11 +39,11 @@ func (u usage) write(ctx context.Context, c Conn) error {
 	keys := slices.SortedFunc(maps.Keys(u), compareKeys)
 	keys = slices.DeleteFunc(keys, func(k counterKey) bool { return u[k] == 0 })
 	return inParts(keys, func(part []counterKey) error {
-		args := make([]any, 0, 6*len(part))
+		args := make([]any, 0, 5*len(part))
 		for _, k := range part {
-			args = append(args, k.subject, k.meter, string(k.period), k.start, u[k], u[k])
+			args = append(args, k.subject, k.meter, string(k.period), k.start, u[k])
 		}
-		_, err := exec(ctx, c, usageAddText(len(part)), args...)
+		_, err := exec(ctx, c, usageAddTexts[len(part)], args...)
 		return err
 	})
 }
@@ -62,12 +62,12 @@ func (q *Queries) MeterAdd(ctx context.Context, batch []store.UsageAdd) error {
 	return q.run.Write(ctx, func(c Conn) error { return used.write(ctx, c) })
 }
 
-// resetsText reads which of some counters were reset, and how often.
-func resetsText(n int) string {
+// resetsTexts read which of some counters were reset, and how often.
+var resetsTexts = inSizes(func(n int) string {
 	return `SELECT subject, meter, period, started_at, resets FROM usage
 		WHERE resets > 0 AND (subject, meter, period, started_at) IN (VALUES ` +
 		tuples("(?, ?, ?, CAST(? AS BIGINT))", n, 1) + `)`
-}
+})
 
 func readResets(ctx context.Context, c Reader, keys []counterKey) (map[counterKey]int64, error) {
 	resets := map[counterKey]int64{}
@@ -82,7 +82,7 @@ func readResets(ctx context.Context, c Reader, keys []counterKey) (map[counterKe
 			err := r.Scan(&k.subject, &k.meter, &k.period, &k.start, &n)
 			resets[k] = n
 			return struct{}{}, err
-		}, resetsText(len(part)), args...)
+		}, resetsTexts[len(part)], args...)
 		return err
 	})
 }
@@ -92,12 +92,16 @@ func (q *Queries) MeterReset(ctx context.Context, counters []store.Counter) erro
 	if len(counters) == 0 {
 		return nil
 	}
+	keys := make([]counterKey, len(counters))
+	for i, c := range counters {
+		keys[i] = keyOf(c)
+	}
+	keys = inOrder(keys)
 	return q.run.Write(ctx, func(c Conn) error {
-		counters := inOrder(slices.Clone(counters))
-		if err := q.lockCounters(ctx, c, counters); err != nil {
+		if err := q.lockCounters(ctx, c, keys); err != nil {
 			return err
 		}
-		for _, k := range keysOf(counters) {
+		for _, k := range keys {
 			if _, err := exec(ctx, c, usageReset, k.subject, k.meter, string(k.period), k.start); err != nil {
 				return err
 			}
