@@ -1,6 +1,7 @@
 // Package groupcommit lets concurrent callers share one transaction. Each
 // submits one item and waits for its own verdict; whatever queued while one
-// batch was being committed becomes the next. A lone caller waits for nobody.
+// batch was being committed, and whoever asks again at once when it is, becomes
+// the next. A lone caller waits for nobody.
 package groupcommit
 
 import (
@@ -8,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -157,12 +159,27 @@ func (c *Committer[In, Out]) run() {
 		switch {
 		case len(batch) > 0:
 			c.settle(batch)
+			c.gather()
 		case last:
 			return
 		default:
 			<-c.wake
 		}
 	}
+}
+
+// gather gives those whom a batch has answered the chance to be in the next one,
+// as long as that makes it larger. It waits for nobody.
+func (c *Committer[In, Out]) gather() {
+	for before, now := -1, c.waiting(); before < now && now < c.opts.MaxBatch; before, now = now, c.waiting() {
+		runtime.Gosched()
+	}
+}
+
+func (c *Committer[In, Out]) waiting() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.queue)
 }
 
 // take removes the next batch from the queue. Where that is empty it reports
