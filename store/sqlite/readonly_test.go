@@ -16,12 +16,13 @@ import (
 func TestOpenReadOnly(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	path, backup := filepath.Join(folder, "usermgmt.db"), filepath.Join(folder, "backup.db")
+	path := filepath.Join(folder, "usermgmt.db")
+	backup := filepath.Join(folder, "backup", "usermgmt.db")
 	s := openFile(t, path, nil)
 	if err := s.AdminInsert(t.Context(), store.Admin{ID: "adm_1"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Backup(t.Context(), backup); err != nil {
+	if err := s.Backup(t.Context(), filepath.Dir(backup)); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.AdminInsert(t.Context(), store.Admin{ID: "adm_2"}); err != nil {
