@@ -1,19 +1,12 @@
 package account
 
 import (
-	"cmp"
 	"context"
-	"crypto/rand"
-	"errors"
 	"time"
 
 	"github.com/usermgmt/usermgmt/authn"
-	"github.com/usermgmt/usermgmt/internal/ids"
 	"github.com/usermgmt/usermgmt/store"
 )
-
-// firstUsername is the user name of the first admin unless another is given.
-const firstUsername = "admin"
 
 // Admins are the accounts of those who run the service: a kind of their own, with
 // names, passwords and sessions apart from those of users. Its methods may be
@@ -35,7 +28,7 @@ func NewAdmins(cfg Config) (*Admins, error) {
 	a := &Admins{cfg: cfg}
 	a.prover = prover{
 		cfg: cfg, kind: authn.KindAdmin, usernames: store.IdentifierAdminUsername, mails: store.IdentifierAdminEmail,
-		unknown: "admin-name", login: "admin.login", failed: "admin.login_failed",
+		unknown: "admin-name", login: "admin.login", failed: "admin.login_failed", version: store.AdminVersion,
 		nameOf: func(ctx context.Context, id string) (string, error) {
 			admin, err := cfg.Store.AdminGet(ctx, id)
 			return admin.Username, err
@@ -44,9 +37,14 @@ func NewAdmins(cfg Config) (*Admins, error) {
 	return a, nil
 }
 
-// Get finds an admin.
+// Get finds an admin. One who is deleted is ErrNotFound like one who never was.
 func (a *Admins) Get(ctx context.Context, id string) (store.Admin, error) {
 	return a.cfg.Store.AdminGet(ctx, id)
+}
+
+// List lists the admins, the suspended included.
+func (a *Admins) List(ctx context.Context, p store.Page) (store.List[store.Admin], error) {
+	return a.cfg.Store.AdminList(ctx, p)
 }
 
 // SignIn starts a session for whoever proves an admin's user name or e-mail
@@ -56,11 +54,8 @@ func (a *Admins) Get(ctx context.Context, id string) (store.Admin, error) {
 func (a *Admins) SignIn(ctx context.Context, name, password string, from authn.Origin) (store.Admin, authn.Grant, error) {
 	var admin store.Admin
 	grant, err := a.prover.signIn(ctx, name, password, from, func(ctx context.Context, q store.Queries, id string, at time.Time) (err error) {
-		if admin, err = q.AdminGet(ctx, id); err != nil {
-			return goneIsWrong(err)
-		}
-		if admin.Status != store.Active {
-			return suspended()
+		if admin, err = activeAdmin(ctx, q, id); err != nil {
+			return err
 		}
 		admin.LastLoginAt = at
 		return q.AdminUpdate(ctx, admin)
@@ -71,76 +66,33 @@ func (a *Admins) SignIn(ctx context.Context, name, password string, from authn.O
 	return admin, grant, nil
 }
 
-// FirstAdmin is what EnsureFirst did.
-type FirstAdmin struct {
-	Made     bool
-	Admin    store.Admin  // zero unless made
-	Password authn.Secret // as it was made up: shown nowhere else; empty where one was given
-}
-
-// EnsureFirst makes an admin, an owner, when there is none yet; of any number of
-// concurrent callers, in any number of processes, one makes it. Without a
-// username it is "admin", without a password one is made up at random and
-// returned this once: there is no default. A password that is given obeys the
-// rules for admins (ErrWeakPassword).
-func (a *Admins) EnsureFirst(ctx context.Context, username, password string) (FirstAdmin, error) {
-	if exists, err := anyAdmin(ctx, a.cfg.Store); exists || err != nil {
-		return FirstAdmin{}, err
-	}
-	madeUp := password == ""
-	if madeUp {
-		password = rand.Text() // 26 characters, 130 bits
-	}
-	first, err := a.newOwner(ctx, cmp.Or(username, firstUsername), password)
-	if err != nil || !first.Made {
-		return FirstAdmin{}, err
-	}
-	if madeUp {
-		first.Password = authn.Secret(password)
-	}
-	return first, nil
-}
-
-// newOwner makes an owner unless there is an admin by then.
-func (a *Admins) newOwner(ctx context.Context, username, password string) (first FirstAdmin, err error) {
-	login, err := a.prover.newLogin(ctx, username, "", password)
+// activeAdmin reads the admin behind a proven password, who must not be
+// suspended.
+func activeAdmin(ctx context.Context, q store.Queries, id string) (store.Admin, error) {
+	admin, err := q.AdminGet(ctx, id)
 	if err != nil {
-		return first, err
+		return store.Admin{}, goneIsWrong(err)
 	}
-	admin := store.Admin{ID: ids.New(ids.Admin), Username: login.username, Permissions: []string{authn.PermissionOwner}, Status: store.Active}
-	err = a.cfg.Door.Do(ctx, store.System(), func(ctx context.Context, q store.Queries, c *store.Change) error {
-		first = FirstAdmin{}
-		if exists, err := anyAdmin(ctx, q); exists || err != nil {
-			return err
-		}
-		admin.CreatedAt, admin.UpdatedAt = c.At, c.At
-		if err := q.AdminInsert(ctx, admin); err != nil {
-			return err
-		}
-		if err := a.prover.putLogin(ctx, q, admin.ID, login, c.At); err != nil {
-			return err
-		}
-		c.Action, c.Target = "admin.create", target(authn.KindAdmin, admin.ID)
-		c.Changes = map[string]store.Diff{"username": {To: login.username}, "permissions": {To: admin.Permissions}}
-		c.Affects = []string{store.AdminVersion(admin.ID)}
-		first = FirstAdmin{Made: true, Admin: admin}
-		return nil
+	if admin.Status != store.Active {
+		return store.Admin{}, suspended()
+	}
+	return admin, nil
+}
+
+// ChangePassword replaces a password by one who knows the current one, as
+// Users.ChangePassword does.
+func (a *Admins) ChangePassword(ctx context.Context, actor store.Actor, id, sessionID, current, next string, from authn.Origin) (store.Admin, authn.Grant, error) {
+	admin, err := a.cfg.Store.AdminGet(ctx, id)
+	if err != nil {
+		return store.Admin{}, authn.Grant{}, err
+	}
+	wish := passwordChange{id, admin.Username, admin.Email, sessionID, current, next, from}
+	grant, err := a.prover.changePassword(ctx, actor, wish, func(ctx context.Context, q store.Queries, id string, _ time.Time) (err error) {
+		admin, err = activeAdmin(ctx, q, id)
+		return err
 	})
-	return first, a.unlessOvertaken(ctx, err)
-}
-
-// unlessOvertaken forgives that the name is taken where another instance, whose
-// transaction ran at the same time, took it for the admin it made.
-func (a *Admins) unlessOvertaken(ctx context.Context, err error) error {
-	if errors.Is(err, store.ErrUsernameTaken) {
-		if exists, _ := anyAdmin(ctx, a.cfg.Store); exists {
-			return nil
-		}
+	if err != nil {
+		return store.Admin{}, authn.Grant{}, err
 	}
-	return err
-}
-
-func anyAdmin(ctx context.Context, q store.AdminStore) (bool, error) {
-	list, err := q.AdminList(ctx, store.Page{Limit: 1})
-	return len(list.Items) > 0, err
+	return admin, grant, nil
 }

@@ -32,6 +32,9 @@ type prover struct {
 	unknown          string // before the counter of a name that nobody has
 	login, failed    string // the actions of a sign-in and of one that failed
 
+	// version is the version key of everything that depends on an account.
+	version func(id string) string
+
 	// nameOf returns the user name of an account, or ErrNotFound.
 	nameOf func(ctx context.Context, id string) (string, error)
 }
@@ -232,6 +235,13 @@ func (p *prover) signInName(name string) (kind store.IdentifierKind, value strin
 		return p.usernames, name, false
 	}
 	return p.usernames, username, true
+}
+
+// forgetFailures lets the name of an account and every device that it knows try
+// again at once.
+func (p *prover) forgetFailures(ctx context.Context, q store.Queries, id string) error {
+	_, err := q.SignInUnlock(ctx, accountCounter(p.kind, id), deviceCounters(id))
+	return err
 }
 
 // nameCounters is how many counters the failures of unknown names share, so that

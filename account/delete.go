@@ -34,7 +34,7 @@ func (u *Users) Delete(ctx context.Context, actor store.Actor, id, reason string
 // reason. A wrong one is ErrInvalidCredentials and counts to the lockout.
 func (u *Users) DeleteSelf(ctx context.Context, actor store.Actor, id, password string) error {
 	from, _ := netip.ParseAddr(actor.IP) // no address is no known device
-	return u.proven(ctx, "user.delete", actor, id, from, password, func(p claim) error {
+	return u.prover.proven(ctx, "user.delete", actor, id, from, password, func(p claim) error {
 		return u.cfg.Door.Do(ctx, actor, func(ctx context.Context, q store.Queries, c *store.Change) error {
 			user, err := p.user(ctx, q)
 			if err != nil {
@@ -46,6 +46,15 @@ func (u *Users) DeleteSelf(ctx context.Context, actor store.Actor, id, password 
 			return u.setAside(ctx, q, c, user)
 		})
 	})
+}
+
+// user reads the user of a proven claim inside a transaction, as still does.
+func (c claim) user(ctx context.Context, q store.Queries) (store.User, error) {
+	if err := c.still(ctx, q); err != nil {
+		return store.User{}, err
+	}
+	user, err := q.UserGet(ctx, c.id)
+	return user, goneIsWrong(err)
 }
 
 // setAside turns a user into a deleted one.

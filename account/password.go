@@ -21,38 +21,12 @@ func (u *Users) ChangePassword(ctx context.Context, actor store.Actor, id, sessi
 	if err != nil {
 		return store.User{}, authn.Grant{}, err
 	}
-	if err := u.cfg.Policy.Check(next, account.Username, account.Email); err != nil {
-		return store.User{}, authn.Grant{}, renamed(err, "new_password")
-	}
 	var user store.User
-	var grant authn.Grant
-	err = u.proven(ctx, "user.password", actor, id, from.IP, current, func(p claim) error {
-		hash, err := u.cfg.Hasher.Hash(ctx, next)
-		if err != nil {
-			return err
-		}
-		return u.cfg.Door.Do(ctx, actor, func(ctx context.Context, q store.Queries, c *store.Change) error {
-			if user, err = p.user(ctx, q); err != nil {
-				return err
-			}
-			if err := checkAlive(ctx, q, sessionID, id, c); err != nil {
-				return err
-			}
-			if err := q.SignInClear(ctx, p.counter); err != nil {
-				return err
-			}
-			if err := putHash(ctx, q, id, hash, c.At); err != nil {
-				return err
-			}
-			c.Action, c.Target = "user.password", targetUser(id)
-			c.Affects = []string{store.UserVersion(id)}
-			if err := u.cfg.Sessions.RevokeAllIn(ctx, q, c, id, "", c.At); err != nil {
-				return err
-			}
-			user = asOf(user, c.At)
-			grant, err = u.cfg.Sessions.Start(ctx, q, id, authn.KindUser, from)
-			return err
-		})
+	wish := passwordChange{id, account.Username, account.Email, sessionID, current, next, from}
+	grant, err := u.prover.changePassword(ctx, actor, wish, func(ctx context.Context, q store.Queries, id string, at time.Time) error {
+		found, err := q.UserGet(ctx, id)
+		user = asOf(found, at)
+		return goneIsWrong(err)
 	})
 	if err != nil {
 		return store.User{}, authn.Grant{}, err
@@ -60,24 +34,63 @@ func (u *Users) ChangePassword(ctx context.Context, actor store.Actor, id, sessi
 	return user, grant, nil
 }
 
-// proven does something that needs the password of an account that is signed in
-// already. A refusal is audited under the action that was refused.
-func (u *Users) proven(ctx context.Context, action string, actor store.Actor, id string, from netip.Addr, password string, act func(claim) error) error {
-	asOwner := func() (claim, error) { return u.prover.claimID(ctx, id, from) }
-	c, err := u.prover.prove(ctx, asOwner, password, func(c claim, _ bool) error { return act(c) })
-	if err != nil {
-		u.prover.recordFailure(action, actor, c, err)
-	}
-	return err
+// passwordChange is the wish of an account for another password.
+type passwordChange struct {
+	id, username, email string
+	sessionID           string // the session that asks; empty for a host
+	current, next       string
+	from                authn.Origin
 }
 
-// user reads the user of a proven claim inside a transaction, as still does.
-func (c claim) user(ctx context.Context, q store.Queries) (store.User, error) {
-	if err := c.still(ctx, q); err != nil {
-		return store.User{}, err
+// changePassword carries out a change of the password by its owner. admit reads
+// the account in the transaction, or refuses it.
+func (p *prover) changePassword(ctx context.Context, actor store.Actor, wish passwordChange, admit admission) (grant authn.Grant, err error) {
+	if err := p.cfg.Policy.Check(wish.next, wish.username, wish.email); err != nil {
+		return authn.Grant{}, renamed(err, "new_password")
 	}
-	user, err := q.UserGet(ctx, c.id)
-	return user, goneIsWrong(err)
+	action, id := string(p.kind)+".password", wish.id
+	err = p.proven(ctx, action, actor, id, wish.from.IP, wish.current, func(proof claim) error {
+		hash, err := p.cfg.Hasher.Hash(ctx, wish.next)
+		if err != nil {
+			return err
+		}
+		return p.cfg.Door.Do(ctx, actor, func(ctx context.Context, q store.Queries, c *store.Change) error {
+			if err := proof.still(ctx, q); err != nil {
+				return err
+			}
+			if err := admit(ctx, q, id, c.At); err != nil {
+				return err
+			}
+			if err := checkAlive(ctx, q, wish.sessionID, id, c); err != nil {
+				return err
+			}
+			if err := q.SignInClear(ctx, proof.counter); err != nil {
+				return err
+			}
+			if err := putHash(ctx, q, id, hash, c.At); err != nil {
+				return err
+			}
+			c.Action, c.Target = action, target(p.kind, id)
+			c.Affects = []string{p.version(id)}
+			if err := p.cfg.Sessions.RevokeAllIn(ctx, q, c, id, "", c.At); err != nil {
+				return err
+			}
+			grant, err = p.cfg.Sessions.Start(ctx, q, id, p.kind, wish.from)
+			return err
+		})
+	})
+	return grant, err
+}
+
+// proven does something that needs the password of an account that is signed in
+// already. A refusal is audited under the action that was refused.
+func (p *prover) proven(ctx context.Context, action string, actor store.Actor, id string, from netip.Addr, password string, act func(claim) error) error {
+	asOwner := func() (claim, error) { return p.claimID(ctx, id, from) }
+	c, err := p.prove(ctx, asOwner, password, func(c claim, _ bool) error { return act(c) })
+	if err != nil {
+		p.recordFailure(action, actor, c, err)
+	}
+	return err
 }
 
 // putHash stores a hash that was just made.

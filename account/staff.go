@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/usermgmt/usermgmt/authn"
-	"github.com/usermgmt/usermgmt/internal/ids"
 	"github.com/usermgmt/usermgmt/store"
 )
 
@@ -28,7 +27,7 @@ func NewStaff(cfg Config) (*Staff, error) {
 	s := &Staff{cfg: cfg}
 	s.prover = prover{
 		cfg: cfg, kind: authn.KindStaff, usernames: store.IdentifierStaffUsername, mails: store.IdentifierStaffEmail,
-		unknown: "staff-name", login: "staff.login", failed: "staff.login_failed",
+		unknown: "staff-name", login: "staff.login", failed: "staff.login_failed", version: store.StaffVersion,
 		nameOf: func(ctx context.Context, id string) (string, error) {
 			member, err := cfg.Store.StaffGet(ctx, id)
 			return member.Username, err
@@ -37,9 +36,15 @@ func NewStaff(cfg Config) (*Staff, error) {
 	return s, nil
 }
 
-// Get finds a member of the support staff.
+// Get finds a member of the support staff. One who is deleted is ErrNotFound like
+// one who never was.
 func (s *Staff) Get(ctx context.Context, id string) (store.Staff, error) {
 	return s.cfg.Store.StaffGet(ctx, id)
+}
+
+// List lists the support staff, the suspended included.
+func (s *Staff) List(ctx context.Context, p store.Page) (store.List[store.Staff], error) {
+	return s.cfg.Store.StaffList(ctx, p)
 }
 
 // SignIn starts a session for whoever proves a member's user name or e-mail
@@ -48,11 +53,8 @@ func (s *Staff) Get(ctx context.Context, id string) (store.Staff, error) {
 func (s *Staff) SignIn(ctx context.Context, name, password string, from authn.Origin) (store.Staff, authn.Grant, error) {
 	var member store.Staff
 	grant, err := s.prover.signIn(ctx, name, password, from, func(ctx context.Context, q store.Queries, id string, at time.Time) (err error) {
-		if member, err = q.StaffGet(ctx, id); err != nil {
-			return goneIsWrong(err)
-		}
-		if member.Status != store.Active {
-			return suspended()
+		if member, err = activeMember(ctx, q, id); err != nil {
+			return err
 		}
 		member.LastLoginAt = at
 		return q.StaffUpdate(ctx, member)
@@ -63,56 +65,33 @@ func (s *Staff) SignIn(ctx context.Context, name, password string, from authn.Or
 	return member, grant, nil
 }
 
-// NewStaffMember is what an account of the support staff is made from.
-type NewStaffMember struct {
-	Name     string // as users see it; at most 100 characters of one line
-	Username string
-	Email    string // may be empty: then there is no address to sign in with
-	Level    store.StaffLevel
-	Password string // at least 15 characters; there is no default
-}
-
-// Create makes an account of the support staff. What breaks a rule is
-// ErrValidation, naming every member at fault, or ErrWeakPassword; a name in use
-// among staff is ErrUsernameTaken or ErrEmailTaken.
-func (s *Staff) Create(ctx context.Context, actor store.Actor, in NewStaffMember) (store.Staff, error) {
-	login, err := s.prover.newLogin(ctx, in.Username, in.Email, in.Password, checkStaffName(in.Name), checkLevel(in.Level))
+// activeMember reads the member behind a proven password, who must not be
+// suspended.
+func activeMember(ctx context.Context, q store.Queries, id string) (store.Staff, error) {
+	member, err := q.StaffGet(ctx, id)
 	if err != nil {
-		return store.Staff{}, err
+		return store.Staff{}, goneIsWrong(err)
 	}
-	member := store.Staff{
-		ID: ids.New(ids.Staff), Name: in.Name, Username: login.username, Email: login.email.Stored, Level: in.Level, Status: store.Active,
-	}
-	err = s.cfg.Door.Do(ctx, actor, func(ctx context.Context, q store.Queries, c *store.Change) error {
-		member.CreatedAt, member.UpdatedAt = c.At, c.At
-		if err := q.StaffInsert(ctx, member); err != nil {
-			return err
-		}
-		if err := s.prover.putLogin(ctx, q, member.ID, login, c.At); err != nil {
-			return err
-		}
-		c.Action, c.Target = "staff.create", target(authn.KindStaff, member.ID)
-		c.Changes = map[string]store.Diff{
-			"name": {To: member.Name}, "username": {To: member.Username}, "email": {To: member.Email}, "level": {To: member.Level},
-		}
-		return nil
-	})
-	if err != nil {
-		return store.Staff{}, err
+	if member.Status != store.Active {
+		return store.Staff{}, suspended()
 	}
 	return member, nil
 }
 
-func checkStaffName(name string) error {
-	if name == "" {
-		return store.Invalid("name", "required", "A member of the support staff has a name.")
+// ChangePassword replaces a password by one who knows the current one, as
+// Users.ChangePassword does.
+func (s *Staff) ChangePassword(ctx context.Context, actor store.Actor, id, sessionID, current, next string, from authn.Origin) (store.Staff, authn.Grant, error) {
+	member, err := s.cfg.Store.StaffGet(ctx, id)
+	if err != nil {
+		return store.Staff{}, authn.Grant{}, err
 	}
-	return renamed(checkDisplayName(name), "name")
-}
-
-func checkLevel(level store.StaffLevel) error {
-	if level.Valid() {
-		return nil
+	wish := passwordChange{id, member.Username, member.Email, sessionID, current, next, from}
+	grant, err := s.prover.changePassword(ctx, actor, wish, func(ctx context.Context, q store.Queries, id string, _ time.Time) (err error) {
+		member, err = activeMember(ctx, q, id)
+		return err
+	})
+	if err != nil {
+		return store.Staff{}, authn.Grant{}, err
 	}
-	return store.Invalid("level", "range", "A level is 1, 2 or 3.")
+	return member, grant, nil
 }

@@ -70,7 +70,7 @@ func New(cfg Config) (*Users, error) {
 	u := &Users{cfg: cfg}
 	u.prover = prover{
 		cfg: cfg, kind: authn.KindUser, usernames: store.IdentifierUsername, mails: store.IdentifierEmail,
-		unknown: "name", login: "user.login", failed: "user.login_failed",
+		unknown: "name", login: "user.login", failed: "user.login_failed", version: store.UserVersion,
 		nameOf: func(ctx context.Context, id string) (string, error) {
 			user, err := cfg.Store.UserGet(ctx, id)
 			return user.Username, err

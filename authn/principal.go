@@ -36,6 +36,14 @@ const (
 	PermissionTasks    = "tasks"    // also backups
 )
 
+// Permissions are those that an admin may have, sorted.
+func Permissions() []string {
+	return []string{
+		PermissionAdmins, PermissionAudit, PermissionMessages, PermissionOwner, PermissionPlans,
+		PermissionSettings, PermissionStaff, PermissionTasks, PermissionUsers,
+	}
+}
+
 // The methods.
 const (
 	MethodToken  Method = "token"   // an access token

@@ -1,0 +1,81 @@
+package account
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+
+	"github.com/usermgmt/usermgmt/authn"
+	"github.com/usermgmt/usermgmt/store"
+)
+
+// firstUsername is the user name of the first admin unless another is given.
+const firstUsername = "admin"
+
+// FirstAdmin is what EnsureFirst did.
+type FirstAdmin struct {
+	Made     bool
+	Admin    store.Admin  // zero unless made
+	Password authn.Secret // as it was made up: shown nowhere else; empty where one was given
+}
+
+// EnsureFirst makes an admin, an owner, when there is none yet; of any number of
+// concurrent callers, in any number of processes, one makes it. Without a
+// username it is "admin", without a password one is made up at random and
+// returned this once: there is no default. A password that is given obeys the
+// rules for admins (ErrWeakPassword).
+func (a *Admins) EnsureFirst(ctx context.Context, username, password string) (FirstAdmin, error) {
+	if exists, err := anyAdmin(ctx, a.cfg.Store); exists || err != nil {
+		return FirstAdmin{}, err
+	}
+	madeUp := password == ""
+	if madeUp {
+		password = rand.Text() // 26 characters, 130 bits
+	}
+	first, err := a.newOwner(ctx, cmp.Or(username, firstUsername), password)
+	if err != nil || !first.Made {
+		return FirstAdmin{}, err
+	}
+	if madeUp {
+		first.Password = authn.Secret(password)
+	}
+	return first, nil
+}
+
+// newOwner makes an owner unless there is an admin by then.
+func (a *Admins) newOwner(ctx context.Context, username, password string) (first FirstAdmin, err error) {
+	login, err := a.prover.newLogin(ctx, username, "", password)
+	if err != nil {
+		return first, err
+	}
+	admin := newAdmin(login, []string{authn.PermissionOwner})
+	err = a.cfg.Door.Do(ctx, store.System(), func(ctx context.Context, q store.Queries, c *store.Change) error {
+		first = FirstAdmin{}
+		if exists, err := anyAdmin(ctx, q); exists || err != nil {
+			return err
+		}
+		if err := a.insert(ctx, q, c, &admin, login); err != nil {
+			return err
+		}
+		first = FirstAdmin{Made: true, Admin: admin}
+		return nil
+	})
+	return first, a.unlessOvertaken(ctx, err)
+}
+
+// unlessOvertaken forgives that the name is taken where another instance, whose
+// transaction ran at the same time, took it for the admin it made.
+func (a *Admins) unlessOvertaken(ctx context.Context, err error) error {
+	if errors.Is(err, store.ErrUsernameTaken) {
+		if exists, _ := anyAdmin(ctx, a.cfg.Store); exists {
+			return nil
+		}
+	}
+	return err
+}
+
+func anyAdmin(ctx context.Context, q store.AdminStore) (bool, error) {
+	list, err := q.AdminList(ctx, store.Page{Limit: 1})
+	return len(list.Items) > 0, err
+}
