@@ -64,10 +64,15 @@ func (a *API) refreshAdmin(ctx context.Context, c *call, in refreshInput) (Admin
 	return a.adminSession(grant, who), nil
 }
 
-func (a *API) getAdmin(ctx context.Context, c *call, _ none) (Admin, error) {
-	who, err := a.cfg.Admins.Get(ctx, c.subject())
+func (a *API) getAdminSelf(ctx context.Context, c *call, _ none) (Admin, error) {
+	return adminOr(a.cfg.Admins.Get(ctx, c.subject()))
+}
+
+func (a *API) changeAdminPassword(ctx context.Context, c *call, in changePasswordInput) (AdminSession, error) {
+	who, grant, err := a.cfg.Admins.ChangePassword(ctx, c.actor(), c.subject(), c.principal.SessionID,
+		in.CurrentPassword, in.NewPassword, c.origin)
 	if err != nil {
-		return Admin{}, err
+		return AdminSession{}, err
 	}
-	return admin(who), nil
+	return a.adminSession(grant, who), nil
 }

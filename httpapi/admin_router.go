@@ -19,6 +19,8 @@ func (a *API) AdminRouter(prefix string) http.Handler {
 		a.planRoutes(r)
 		a.deskRoutes(r)
 		a.settingsRoutes(r)
+		a.staffAccountRoutes(r)
+		a.adminAccountRoutes(r)
 	})
 }
 
@@ -38,9 +40,18 @@ func (a *API) adminRoutes(r *router) {
 		summary: "End this session", status: http.StatusNoContent,
 	}, a.logout)
 	handle(r, route{
+		method: "POST", path: "/logout/all", id: "logout-all-admin", tag: "admin", action: authz.SignOut,
+		summary: "End all of one's sessions", status: http.StatusNoContent,
+	}, a.logoutAll)
+	handle(r, route{
 		method: "GET", path: "/me", id: "get-admin-me", tag: "admin", action: authz.ReadSelf,
 		summary: "Show one's own account and permissions", status: http.StatusOK,
-	}, a.getAdmin)
+	}, a.getAdminSelf)
+	handle(r, route{
+		method: "POST", path: "/me/password", id: "change-admin-password", tag: "admin", action: authz.ChangePassword,
+		summary: "Change the password; every session ends and a new one begins", status: http.StatusOK,
+		refusals: []store.Code{store.ErrInvalidCredentials, store.ErrWeakPassword, store.ErrLocked, store.ErrSuspended},
+	}, a.changeAdminPassword)
 }
 
 func (a *API) serviceKeyRoutes(r *router) {

@@ -46,6 +46,8 @@ func tags(paths map[string]*huma.PathItem) []*huma.Tag {
 		{Name: "messages", Description: "The log of one's own conversations"},
 		{Name: "staff", Description: "Sign-in of those who help users"},
 		{Name: "admin", Description: "Sign-in of those who run the service"},
+		{Name: "staff-accounts", Description: "The accounts of those who help users"},
+		{Name: "admin-accounts", Description: "The accounts of those who run the service"},
 		{Name: "service-keys", Description: "Credentials for services that act for users"},
 		{Name: "users", Description: "The accounts of others"},
 		{Name: "plans", Description: "What groups of users may use"},

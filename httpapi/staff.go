@@ -67,9 +67,14 @@ func (a *API) refreshStaff(ctx context.Context, c *call, in refreshInput) (Staff
 }
 
 func (a *API) getStaffSelf(ctx context.Context, c *call, _ none) (Staff, error) {
-	who, err := a.cfg.Staff.Get(ctx, c.subject())
+	return staffOr(a.cfg.Staff.Get(ctx, c.subject()))
+}
+
+func (a *API) changeStaffPassword(ctx context.Context, c *call, in changePasswordInput) (StaffSession, error) {
+	who, grant, err := a.cfg.Staff.ChangePassword(ctx, c.actor(), c.subject(), c.principal.SessionID,
+		in.CurrentPassword, in.NewPassword, c.origin)
 	if err != nil {
-		return Staff{}, err
+		return StaffSession{}, err
 	}
-	return staff(who), nil
+	return a.staffSession(grant, who), nil
 }

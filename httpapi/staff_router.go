@@ -34,7 +34,16 @@ func (a *API) staffSelfRoutes(r *router) {
 		summary: "End this session", status: http.StatusNoContent,
 	}, a.logout)
 	handle(r, route{
+		method: "POST", path: "/logout/all", id: "logout-all-staff", tag: "staff", action: authz.SignOut,
+		summary: "End all of one's sessions", status: http.StatusNoContent,
+	}, a.logoutAll)
+	handle(r, route{
 		method: "GET", path: "/me", id: "get-staff-me", tag: "staff", action: authz.ReadSelf,
 		summary: "Show one's own account and level", status: http.StatusOK,
 	}, a.getStaffSelf)
+	handle(r, route{
+		method: "POST", path: "/me/password", id: "change-staff-password", tag: "staff", action: authz.ChangePassword,
+		summary: "Change the password; every session ends and a new one begins", status: http.StatusOK,
+		refusals: []store.Code{store.ErrInvalidCredentials, store.ErrWeakPassword, store.ErrLocked, store.ErrSuspended},
+	}, a.changeStaffPassword)
 }

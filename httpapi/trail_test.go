@@ -24,6 +24,7 @@ func TestCase_AU_01_OneRowAChange(t *testing.T) {
 	s.ofUsers()
 	s.ofAdmins()
 	s.ofStaff()
+	s.ofPeople()
 	s.ofServices()
 	s.ofOperations()
 	s.ofDesk()
