@@ -377,3 +377,56 @@ func TestGrantsHideTheirTokens(t *testing.T) {
 		t.Error("a printed grant shows its tokens")
 	}
 }
+
+// Whoever acts on another's sessions and keys says why, and the trail has it. The
+// user himself, and the system, need not.
+func TestRevokingForOthersNeedsAReason(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	s, k := newSessions(t, h), newKeys(h)
+	staff := store.Actor{Kind: store.ActorStaff, ID: "stf_1"}
+	admin := store.Actor{Kind: store.ActorAdmin, ID: "adm_1"}
+	for _, by := range []store.Actor{staff, admin, actor, store.System()} {
+		start(t, h, s)
+		key, _, err := k.Create(t.Context(), actor, authn.Principal{Subject: alice, Kind: authn.KindUser, AllScopes: true}, authn.NewKey{Name: "k"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.trail.take()
+		if by == staff || by == admin {
+			for reason, code := range map[string]store.Code{"": store.ErrReasonRequired, " ": store.ErrReasonRequired, strings.Repeat("x", 501): store.ErrValidation} {
+				if n, err := s.RevokeAll(t.Context(), by, alice, "", reason); n != 0 || !errors.Is(err, code) {
+					t.Errorf("RevokeAll by %s for %.9q = %d, %v", by.Kind, reason, n, err)
+				}
+				if err := k.Revoke(t.Context(), by, alice, key.ID, reason); !errors.Is(err, code) {
+					t.Errorf("Revoke by %s for %.9q = %v", by.Kind, reason, err)
+				}
+			}
+			if got := h.trail.take(); len(got) != 0 {
+				t.Errorf("what was refused is audited: %v", got)
+			}
+		}
+		reason := "leaked"
+		if by == actor {
+			reason = ""
+		}
+		if n, err := s.RevokeAll(t.Context(), by, alice, "", reason); n == 0 || err != nil {
+			t.Errorf("RevokeAll by %s = %d, %v", by.Kind, n, err)
+		}
+		if err := k.Revoke(t.Context(), by, alice, key.ID, reason); err != nil {
+			t.Errorf("Revoke by %s: %v", by.Kind, err)
+		}
+		for _, c := range h.trail.changes {
+			if c.Reason != reason || c.Actor != by {
+				t.Errorf("%s by %s has the reason %q", c.Action, by.Kind, c.Reason)
+			}
+		}
+		if len(h.trail.changes) != 2 {
+			t.Errorf("%d changes", len(h.trail.changes))
+		}
+	}
+	// One's own sessions, also of support staff, need no reason.
+	if _, err := s.RevokeAll(t.Context(), staff, staff.ID, "", ""); err != nil {
+		t.Errorf("one's own: %v", err)
+	}
+}

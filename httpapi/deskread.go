@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"slices"
 
 	"github.com/usermgmt/usermgmt/authn"
 	"github.com/usermgmt/usermgmt/store"
@@ -17,6 +18,45 @@ func ofUser[O any](a *API, read func(ctx context.Context, c *call, u store.User)
 		}
 		return read(ctx, c, u)
 	}
+}
+
+// userSorts are the orders of the list of users: a search has one, and nobody
+// sorts by what is hidden from him.
+func (a *API) userSorts(c *call) []store.Sort {
+	return slices.DeleteFunc(a.userFilter(c).Sorts(), func(s store.Sort) bool {
+		return s == store.LastSignInFirst && a.cfg.Ceilings.Hides(c.principal, "last_login_at")
+	})
+}
+
+func (a *API) userFilter(c *call) store.UserFilter {
+	return store.UserFilter{
+		Query:     c.filters["q"],
+		NamesOnly: a.cfg.Ceilings.Hides(c.principal, "email"),
+		Status:    store.Status(c.filters["status"]),
+		Plan:      c.filters["plan"],
+	}
+}
+
+func (a *API) listUsers(ctx context.Context, c *call, _ none) (List[UserView], error) {
+	filter := a.userFilter(c)
+	switch filter.Status {
+	case "", store.Active, store.Suspended:
+	default:
+		return List[UserView]{}, store.Invalid("status", "enum", "The status must be active or suspended.")
+	}
+	list, err := a.cfg.Users.List(ctx, filter, c.page)
+	if err != nil {
+		return List[UserView]{}, err
+	}
+	views := store.List[UserView]{Next: list.Next, Total: list.Total, Capped: list.Capped}
+	for _, u := range list.Items {
+		view, err := a.userView(ctx, c, u)
+		if err != nil {
+			return List[UserView]{}, err
+		}
+		views.Items = append(views.Items, view)
+	}
+	return listOf(c, a.cfg.CursorKeys, views, func(v UserView) UserView { return v }), nil
 }
 
 func (a *API) usageOfUser(ctx context.Context, _ *call, u store.User) (Usage, error) {

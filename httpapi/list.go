@@ -23,6 +23,10 @@ type List[T any] struct {
 type listing struct {
 	sorts   []store.Sort // the first is the default
 	filters []string     // names of query parameters
+
+	// offered are those of sorts that there are for one request, which may depend
+	// on its filters and on who asks. Nil means all.
+	offered func(c *call) []store.Sort
 }
 
 // byCreation are the orders of a list that offers no others.
@@ -35,7 +39,15 @@ func (l *listing) read(c *call, operation string, query url.Values, cursorKeys [
 	fault := func(name, rule, message string) {
 		faults = append(faults, store.FieldError{Field: name, Rule: rule, Message: message})
 	}
-	c.page = store.Page{Limit: store.DefaultLimit, Sort: l.sorts[0]}
+	c.filters = make(map[string]string)
+	for _, name := range l.filters {
+		c.filters[name] = query.Get(name)
+	}
+	sorts := l.sorts
+	if l.offered != nil {
+		sorts = l.offered(c)
+	}
+	c.page = store.Page{Limit: store.DefaultLimit, Sort: sorts[0]}
 	if v := query.Get("limit"); v != "" {
 		n, err := strconv.Atoi(v)
 		if c.page.Limit = n; err != nil || n < 1 || n > store.MaxLimit {
@@ -43,7 +55,7 @@ func (l *listing) read(c *call, operation string, query url.Values, cursorKeys [
 		}
 	}
 	if v := query.Get("sort"); v != "" {
-		if c.page.Sort = store.Sort(v); !slices.Contains(l.sorts, c.page.Sort) {
+		if c.page.Sort = store.Sort(v); !slices.Contains(sorts, c.page.Sort) {
 			fault("sort", "enum", "The list does not offer this order.")
 		}
 	}
@@ -56,10 +68,6 @@ func (l *listing) read(c *call, operation string, query url.Values, cursorKeys [
 	}
 	if len(faults) > 0 {
 		return &store.Error{Code: store.ErrValidation, Detail: "The query has parameters that are not valid.", Fields: faults}
-	}
-	c.filters = make(map[string]string)
-	for _, name := range l.filters {
-		c.filters[name] = query.Get(name)
 	}
 	c.scope = l.scope(c, operation)
 	var err error
@@ -108,7 +116,11 @@ func (l *listing) parameters() []*huma.Param {
 		queryParam("total", "Whether to count the whole list", &huma.Schema{Type: huma.TypeBoolean, Default: false}),
 	}
 	for _, name := range l.filters {
-		params = append(params, queryParam(name, "Only items with this "+name, &huma.Schema{Type: huma.TypeString}))
+		what := "Only items with this " + name
+		if name == "q" {
+			what = "The beginning of what to search for, in any case"
+		}
+		params = append(params, queryParam(name, what, &huma.Schema{Type: huma.TypeString}))
 	}
 	return params
 }

@@ -63,7 +63,11 @@ func (u User) SuspendedAt(t time.Time) bool {
 type UserFilter struct {
 	// Query is the beginning of the user name or of the e-mail address, in any
 	// case. No character in it stands for others.
-	Query  string
+	Query string
+	// NamesOnly holds Query against user names alone, for those who may not see
+	// addresses.
+	NamesOnly bool
+
 	Status Status // Active or Suspended as of Now: a suspension whose end has come counts as Active
 	Plan   string
 	Now    time.Time // what Status is judged at

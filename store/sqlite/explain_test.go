@@ -258,8 +258,10 @@ func callLists(ctx context.Context, q *sqlstore.Queries, now time.Time) {
 			for _, plan := range []string{"", "p"} {
 				f := store.UserFilter{Query: query, Status: status, Plan: plan, Now: now}
 				for _, sort := range f.Sorts() {
-					q.UserList(ctx, f, store.Page{Sort: sort, Total: true})
-					q.UserList(ctx, f, store.Page{Sort: sort, After: after})
+					for _, f.NamesOnly = range []bool{false, true} {
+						q.UserList(ctx, f, store.Page{Sort: sort, Total: true})
+						q.UserList(ctx, f, store.Page{Sort: sort, After: after})
+					}
 				}
 			}
 		}

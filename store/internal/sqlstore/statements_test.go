@@ -63,7 +63,9 @@ func TestListsNumberTheirPlaceholders(t *testing.T) {
 			for _, status := range []store.Status{"", store.Active, store.Suspended} {
 				f := store.UserFilter{Query: pick(0, strings.Repeat("q", 40)), Plan: pick(1, "p"), Status: status, Now: time.Now()}
 				for _, p.Sort = range f.Sorts() {
-					q.UserList(t.Context(), f, p)
+					for _, f.NamesOnly = range []bool{false, true} {
+						q.UserList(t.Context(), f, p)
+					}
 				}
 			}
 			q.DeletedUserList(t.Context(), store.DeletedUserFilter{Query: pick(0, "q")}, store.Page{After: p.After, Total: p.Total})

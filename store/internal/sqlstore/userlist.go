@@ -220,7 +220,12 @@ func (l *userListing) statuses() []store.Status {
 }
 
 // addresses is how many ranges of addresses a search reads.
-func (l *userListing) addresses() int { return min(len(l.filter.Query), maxShared+1) }
+func (l *userListing) addresses() int {
+	if l.filter.NamesOnly {
+		return 0
+	}
+	return min(len(l.filter.Query), maxShared+1)
+}
 
 // branch reads one range of an index.
 func (l *userListing) branch(column string, status store.Status, conditions ...string) string {
@@ -248,6 +253,9 @@ func (l *userListing) ended() string {
 		WHERE suspension_end > 0 AND suspension_end <= ` + l.now() + ` LIMIT 1000000000) AS ended`
 	column, conditions := l.order.column, ""
 	if l.filter.Query != "" {
+		conditions = " AND " + l.begins("username")
+	}
+	if l.filter.Query != "" && !l.filter.NamesOnly {
 		column = "CASE WHEN " + l.begins("username") + " THEN username ELSE email_key END"
 		conditions = " AND (" + l.begins("username") + " OR " + l.begins("email_key") + ")"
 	}
