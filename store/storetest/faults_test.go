@@ -20,6 +20,12 @@ type fault struct {
 
 // faults are mistakes that drivers of this kind were seen to make.
 var faults = []fault{
+	{"pages-by-time-alone", "UserList/UserList/Query=/Status=/Plan=",
+		func(s store.Store) store.Store { return timeAlone{s} }},
+	{"suspensions-never-end", "UserList/UserList/Query=/Status=suspended",
+		func(s store.Store) store.Store { return neverEnds{s} }},
+	{"totals-counted-outside", "UserCounts/UserCounts/SayWhatCountingWould",
+		func(s store.Store) store.Store { return &countsOutside{Store: s} }},
 	{"sign-ins-read-then-write", "SignIns/SignInAttempt/LK-02",
 		func(s store.Store) store.Store { return &racySignIns{Store: s, counts: map[string]int{}} }},
 	{"lock-prolonged", "SignIns/SignInAttempt/LockIsNotProlonged",
@@ -87,6 +93,44 @@ func letOthersRun() {
 	for range 500 {
 		runtime.Gosched()
 	}
+}
+
+// timeAlone goes on after all users of the same time.
+type timeAlone struct{ store.Store }
+
+func (s timeAlone) UserList(ctx context.Context, f store.UserFilter, p store.Page) (store.List[store.User], error) {
+	list, err := s.Store.UserList(ctx, f, p)
+	if !list.Next.IsZero() && p.Sort == store.OldestFirst {
+		list.Next.ID = "\xff"
+	}
+	return list, err
+}
+
+// neverEnds takes the stored status for the present one.
+type neverEnds struct{ store.Store }
+
+func (s neverEnds) UserList(ctx context.Context, f store.UserFilter, p store.Page) (store.List[store.User], error) {
+	f.Now = time.Time{}
+	return s.Store.UserList(ctx, f, p)
+}
+
+// countsOutside keeps its counters apart, and forgets one.
+type countsOutside struct {
+	store.Store
+	suspended atomic.Int64
+}
+
+func (s *countsOutside) UserUpdate(ctx context.Context, u store.User) error {
+	if u.Status == store.Suspended {
+		s.suspended.Add(1)
+	}
+	return s.Store.UserUpdate(ctx, u)
+}
+
+func (s *countsOutside) UserCounts(ctx context.Context, now time.Time) (store.UserCounts, error) {
+	n, err := s.Store.UserCounts(ctx, now)
+	n.Suspended = min(n.Active+n.Suspended, s.suspended.Load())
+	return n, err
 }
 
 type racySignIns struct {

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/usermgmt/usermgmt/bench"
 )
@@ -39,7 +40,32 @@ func (r results) measure(stage string, rounds int, cases []bench.Case) {
 	}
 }
 
-// load does the same for servers, on one CPU that the client shares.
+// alternate runs the operations of a stage one by one in turn, so many times a
+// round, on one CPU. What one took in a round is the median of its tries. So what
+// else the machine does hits all of them, and hardly moves what is told.
+func (r results) alternate(stage string, rounds, tries int, cases []bench.Case) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	operations, times := make([]func(), len(cases)), make([][]time.Duration, len(cases))
+	for i, c := range cases {
+		operations[i], times[i] = c.Worker(), make([]time.Duration, tries)
+	}
+	for range rounds {
+		for try := range tries {
+			for i, operation := range operations {
+				began := time.Now()
+				operation()
+				times[i][try] = time.Since(began)
+			}
+		}
+		for i, c := range cases {
+			s := sample{stage, c.Name, 1}
+			r[s] = append(r[s], testing.BenchmarkResult{N: 1, T: median(times[i])})
+		}
+	}
+	fmt.Fprintf(os.Stderr, "%s: %d rounds\n", stage, rounds)
+}
+
+// load measures servers round by round, on one CPU that the client shares.
 func (r results) load(stage string, rounds, requests int, servers []*bench.Server) error {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	for round := range rounds {
