@@ -17,7 +17,7 @@ import (
 const (
 	SuspendedShare = 50
 	ProShare       = 20
-	NeverShare     = 3 // who never signed in
+	neverShare     = 3 // who never signed in
 )
 
 var (
@@ -111,7 +111,7 @@ func (c *Crowd) user(i int) store.User {
 			u.SuspendedUntil = crowdNow.Add(time.Hour)
 		}
 	}
-	if i%NeverShare == 0 {
+	if i%neverShare == 0 {
 		u.LastLoginAt = time.Time{}
 	}
 	return u
@@ -198,8 +198,8 @@ func (c *Crowd) at(p store.Page, f store.UserFilter, rest int) store.Page {
 	case store.ByUsername:
 		p.After = store.Position{Key: c.name(place), ID: "usr_"}
 	case store.LastSignInFirst:
-		if rest < c.n/NeverShare { // among those who never signed in, last by id
-			p.After = store.Position{ID: fmt.Sprintf("usr_%032x", rest*NeverShare)}
+		if rest < c.n/neverShare { // among those who never signed in, last by id
+			p.After = store.Position{ID: fmt.Sprintf("usr_%032x", rest*neverShare)}
 		} else {
 			p.After = store.Position{At: c.signedIn(rest), ID: "usr_"}
 		}
