@@ -30,6 +30,7 @@ func (m *Manager) buildMessages(context.Context) error {
 		Window:        m.cfg.MessageWindow,
 		MemoryLimit:   int(m.cfg.MessageMemoryLimit),
 		MaxWait:       m.cfg.MessageMaxWait,
+		ClosePatience: m.patience(),
 		Clock:         m.cfg.Clock,
 		Logger:        m.logger,
 	})

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"time"
 
 	"github.com/usermgmt/usermgmt/account"
 	"github.com/usermgmt/usermgmt/allowlist"
@@ -130,55 +129,3 @@ func (m *Manager) Audit() *audit.Trail { return m.trail }
 // IPAllowlist is the list of addresses that Wrap takes requests from, beside
 // Config.IPAllowlist: both must admit. It may change while the service runs.
 func (m *Manager) IPAllowlist() *allowlist.List { return m.allowlist }
-
-// Close refuses new work, writes what is still in memory, waits for what is
-// under way and closes what New opened. It gives up after Config.CloseTimeout
-// with an error. A second call waits for the first and returns its error. Shut
-// the http.Server down first: Close does not wait for handlers.
-func (m *Manager) Close() error {
-	m.closeOnce.Do(func() {
-		m.end()
-		done := make(chan error, 1)
-		go func() { done <- m.shutdown() }()
-		deadline := time.NewTimer(m.cfg.CloseTimeout)
-		defer deadline.Stop()
-		select {
-		case m.closeErr = <-done:
-		case <-deadline.C:
-			m.closeErr = errors.New("usermgmt: Close gave up waiting; what was only enqueued may not be stored")
-		}
-	})
-	return m.closeErr
-}
-
-// shutdown ends the rooms from the top down. It also undoes a build that broke
-// off half way.
-func (m *Manager) shutdown() error {
-	if m.runner != nil {
-		m.runner.Close()
-	}
-	var errs []error
-	if m.door != nil {
-		m.door.Close()
-	}
-	if m.metering != nil {
-		errs = append(errs, m.metering.Close())
-	}
-	if m.messages != nil {
-		errs = append(errs, m.messages.Close())
-	}
-	if m.keyUses != nil {
-		errs = append(errs, m.keyUses.Close())
-	}
-	if m.trail != nil {
-		errs = append(errs, m.trail.Close())
-		m.anchorLast()
-	}
-	if m.follower != nil {
-		m.follower.Close()
-	}
-	if m.opened {
-		errs = append(errs, m.store.Close())
-	}
-	return errors.Join(errs...)
-}

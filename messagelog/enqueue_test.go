@@ -386,6 +386,21 @@ func TestCloseGivesUp(t *testing.T) {
 	})
 }
 
+// Close waits for a store that is back in time.
+func TestCloseHasPatience(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &faulty{}
+		log := messagelog.New(messagelog.Config{Store: s, ClosePatience: 9 * time.Second})
+		s.set(func([]store.Message) error { return errBusy })
+		enqueue(t, log, 0, 7)
+		back := time.AfterFunc(8*time.Second, func() { s.set(nil) })
+		defer back.Stop()
+		mustClose(t, log)
+		s.wantOnce(t, 7)
+	})
+}
+
 // A killed process's window is reported once, by whoever starts after it, and a
 // live process's never.
 func TestCase_AU_08_TheNextStartReportsAnUpperBound(t *testing.T) {

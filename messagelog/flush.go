@@ -17,8 +17,7 @@ const (
 	transactionRows  = 5000
 	transactionBytes = 8 << 20
 
-	flushTimeout  = 10 * time.Second // of one transaction
-	closePatience = 5 * time.Second  // with a store that takes nothing
+	flushTimeout = 10 * time.Second // of one transaction
 
 	firstPause = 50 * time.Millisecond // before a failed transaction is tried again
 	longPause  = 5 * time.Second
@@ -69,9 +68,9 @@ func (f *flusher) shut() error {
 // waitPatiently waits for the end, and brings it about when nothing was stored
 // for too long.
 func (f *flusher) waitPatiently() {
-	patience := time.NewTimer(closePatience)
+	patience := time.NewTimer(f.log.cfg.ClosePatience)
 	defer patience.Stop()
-	look := time.NewTicker(closePatience / 50)
+	look := time.NewTicker(max(f.log.cfg.ClosePatience/50, time.Millisecond))
 	defer look.Stop()
 	for before := f.stored.Load(); ; {
 		select {
@@ -82,7 +81,7 @@ func (f *flusher) waitPatiently() {
 		case <-look.C:
 			if now := f.stored.Load(); now != before {
 				before = now
-				patience.Reset(closePatience)
+				patience.Reset(f.log.cfg.ClosePatience)
 			}
 		}
 	}

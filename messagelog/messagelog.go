@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/usermgmt/usermgmt/authn"
@@ -73,6 +74,10 @@ type Config struct {
 	// MaxWait is how long Enqueue waits where there is no room. Zero means 1 s.
 	MaxWait time.Duration
 
+	// ClosePatience is how long Close waits for a store that takes nothing. Zero
+	// means 5 s.
+	ClosePatience time.Duration
+
 	// Clock tells when a message was made; nil means time.Now.
 	Clock func() time.Time
 
@@ -90,6 +95,7 @@ func (c Config) withDefaults() Config {
 	c.Window = cmp.Or(c.Window, 500)
 	c.MemoryLimit = cmp.Or(c.MemoryLimit, 64<<20)
 	c.MaxWait = cmp.Or(c.MaxWait, time.Second)
+	c.ClosePatience = cmp.Or(c.ClosePatience, 5*time.Second)
 	c.MaxBatch = cmp.Or(c.MaxBatch, defaultGroup)
 	if c.Clock == nil {
 		c.Clock = time.Now
@@ -238,8 +244,14 @@ func (l *Log) List(ctx context.Context, f store.MessageFilter, p store.Page) (st
 }
 
 // Close refuses new messages and waits until those that were accepted are
-// stored. Where the store takes nothing for 5 seconds it gives up, with an error
-// that says how many were not stored. Twice is once.
+// stored. Where the store takes nothing for Config.ClosePatience it gives up, with
+// an error that says how many were not stored. Twice is once.
 func (l *Log) Close() error {
-	return errors.Join(l.flusher.close(), l.appends.Close(), l.sets.Close())
+	var errs [3]error
+	var closing sync.WaitGroup
+	for i, end := range []func() error{l.flusher.close, l.appends.Close, l.sets.Close} {
+		closing.Go(func() { errs[i] = end() })
+	}
+	closing.Wait()
+	return errors.Join(errs[:]...)
 }
