@@ -37,6 +37,8 @@ type settings struct {
 // settingsVariable carries them to the process as JSON.
 const settingsVariable = "STRESS_HOST"
 
+const auditKey = "Qw8nB3kV6xT1zL9mR4hJ7dP2sF5gC0yU3aE6iO8uN1b"
+
 // hostVariables make a host cheap and unhurried. Its secrets are given, so that
 // all hosts on a file have the same.
 var hostVariables = []string{
@@ -48,7 +50,7 @@ var hostVariables = []string{
 	"USERMGMT_LOG_LEVEL=warn",
 	"USERMGMT_SECRET_KEYS=jX0d4mQ9vT2rY7bK1sW6pZ3nH8cL5gF0uE4xA9iR2oM",
 	"USERMGMT_ENCRYPTION_KEYS=3q2-796tvu_erb7v3q2-796tvu_erb7v3q2-796tvu8=",
-	"USERMGMT_AUDIT_KEYS=Qw8nB3kV6xT1zL9mR4hJ7dP2sF5gC0yU3aE6iO8uN1b",
+	"USERMGMT_AUDIT_KEYS=" + auditKey,
 }
 
 // runHost is the host: a service built on usermgmt, like any other. It says on

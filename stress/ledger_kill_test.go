@@ -12,7 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/usermgmt/usermgmt"
+	"github.com/usermgmt/usermgmt/audit"
 	"github.com/usermgmt/usermgmt/metering"
+	"github.com/usermgmt/usermgmt/store/sqlite"
 )
 
 // ledgerLimit is how many conversations a day the accounts have: few enough to
@@ -58,6 +61,9 @@ var unbalanced = map[string]string{
 		(SELECT COUNT(*) FROM holds h WHERE h.subject = r.subject AND h.meter = r.meter AND h.reservation_id = r.id)`,
 	"a lease with more holds than its own": `SELECT COUNT(*) FROM reservations r WHERE status = 'held' AND (meter = 'credits') + 1 <
 		(SELECT COUNT(*) FROM holds h WHERE h.subject = r.subject AND h.meter = r.meter AND h.reservation_id = r.id)`,
+	"a gap in the trail": `SELECT COUNT(*) - MAX(seq) FROM audit_events`,
+	"a trail that does not end at its head": `SELECT COUNT(*) FROM audit_head h WHERE NOT EXISTS
+		(SELECT 1 FROM audit_events e WHERE e.seq = h.seq AND e.chain = h.chain) OR h.seq < (SELECT MAX(seq) FROM audit_events)`,
 	"a hold without its lease":       impossible["a hold without its lease"],
 	"a gap in a conversation":        impossible["a gap in a conversation"],
 	"a conversation that ends wrong": impossible["a conversation that ends wrong"],
@@ -159,6 +165,7 @@ func (s *siege) killAgain() {
 			kills++
 		}
 		s.file.none(unbalanced, s.host.Ahead)
+		s.verifyTrail()
 	}
 }
 
@@ -251,6 +258,27 @@ func (s *siege) settleUp(secret string) {
 		one.spendAll(s.file)
 	}
 	s.file.none(unbalanced, s.host.Ahead)
+	s.verifyTrail()
+}
+
+// verifyTrail looks whether the audit trail is what was written, and what anchors
+// say, whoever died in the middle of it.
+func (s *siege) verifyTrail() {
+	s.t.Helper()
+	db, err := sqlite.OpenReadOnly(s.t.Context(), s.host.Path)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer db.Close()
+	trail, err := usermgmt.AuditTrail(usermgmt.Config{DatabaseURL: "sqlite:" + s.host.Path, AuditKeys: []string{auditKey}}, db)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer trail.Close()
+	v, err := trail.Verify(s.t.Context(), audit.VerifyOptions{})
+	if err != nil || !v.Valid || v.Events == 0 {
+		s.t.Errorf("the audit trail: %+v %+v: %v", v, v.FirstBad, err)
+	}
 }
 
 // stored checks that what is stored was asked for, and that nothing is missing
