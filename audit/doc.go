@@ -11,4 +11,8 @@
 // unseen. What is personal (names, addresses, values, the reason) stands in a
 // detail of which the event holds a salted hash only: erasing the detail leaves
 // an event that still proves itself.
+//
+// Each event is also chained, under a key, to its place and to all before it, and
+// anchors outside of the database say how far the trail had come. So Verify finds
+// what is missing, moved, or cut off before the last anchor.
 package audit
