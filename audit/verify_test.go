@@ -278,6 +278,24 @@ func TestCase_S9_VerifyFindsAnOlderCopy(t *testing.T) {
 	l.found(l.Trail, audit.VerifyOptions{FromAnchor: true}, audit.Verification{FirstBad: bad})
 }
 
+// An event that was genuine in a copy of the database that went on by itself has
+// the right key and the right place, and follows from other events.
+func TestCase_AU_04_VerifyFindsAnEventOfAnotherCopy(t *testing.T) {
+	t.Parallel()
+	l := openLedger(t)
+	l.change(4)
+	l.anchor()
+	l.change(3)
+	_, err := l.db.Exec(t.Context(), "CREATE TABLE elsewhere AS SELECT * FROM audit_events WHERE seq > 4")
+	l.must(err)
+	l.tamper("DELETE FROM audit_events WHERE seq > 4",
+		"UPDATE audit_head SET seq = 4, chain = (SELECT chain FROM audit_events WHERE seq = 4)")
+	l.change(3)
+	l.wants(audit.Verification{Events: 7, FromSeq: 1, ToSeq: 7, AnchoredSeq: 4})
+	l.tamper("DELETE FROM audit_events WHERE seq = 6", "INSERT INTO audit_events SELECT * FROM elsewhere WHERE seq = 6")
+	l.wants(audit.Verification{Events: 5, FromSeq: 1, ToSeq: 5, AnchoredSeq: 4, FirstBad: &audit.Bad{Seq: 6, ID: l.id(6), Problem: audit.Reordered}})
+}
+
 // A key that is added signs from then on; what was signed before it verifies as
 // long as its key is there, and without it says which one is needed.
 func TestVerifyAcrossAKeyRotation(t *testing.T) {
