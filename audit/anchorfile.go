@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -100,7 +101,9 @@ func syncFolder(path string) error {
 	return errors.Join(folder.Sync(), folder.Close())
 }
 
-// All reads the file line by line. A file that is not there has none.
+// All reads the file line by line. A file that is not there has none. Blank lines
+// are none, and neither is the beginning of one at the end: it is being written,
+// or was when a process died.
 func (f *AnchorFile) All(ctx context.Context) iter.Seq2[store.AuditAnchor, error] {
 	return func(yield func(store.AuditAnchor, error) bool) {
 		file, err := os.Open(f.path)
@@ -108,27 +111,30 @@ func (f *AnchorFile) All(ctx context.Context) iter.Seq2[store.AuditAnchor, error
 			return
 		}
 		if err != nil {
-			yield(store.AuditAnchor{}, fmt.Errorf("audit: the anchors cannot be read: %w", err))
+			yield(store.AuditAnchor{}, unreadable(err))
 			return
 		}
 		defer file.Close()
 		for in := bufio.NewReaderSize(file, longestLine); ; {
 			line, err := readLine(in)
-			if errors.Is(err, io.EOF) && len(line) == 0 {
+			ended := errors.Is(err, io.EOF)
+			if err != nil && !ended {
+				yield(store.AuditAnchor{}, unreadable(err))
 				return
 			}
-			if err == nil || errors.Is(err, io.EOF) {
-				err = ctx.Err()
-			}
-			if !yield(parseAnchor(line), err) || err != nil {
+			a, ok := parseAnchor(line)
+			begun := ended && !ok
+			if !begun && len(bytes.TrimSpace(line)) > 0 && !yield(a, ctx.Err()) || ended || ctx.Err() != nil {
 				return
 			}
 		}
 	}
 }
 
-// readLine reads a line with its end. Of one that is too long it returns the
-// beginning, which is no anchor.
+func unreadable(err error) error { return fmt.Errorf("audit: the anchors cannot be read: %w", err) }
+
+// readLine reads a line with its end. Of one that is too long it returns
+// something that is no anchor.
 func readLine(in *bufio.Reader) ([]byte, error) {
 	line, err := in.ReadSlice('\n')
 	if !errors.Is(err, bufio.ErrBufferFull) {
@@ -141,10 +147,10 @@ func readLine(in *bufio.Reader) ([]byte, error) {
 }
 
 // parseAnchor reads a line. What is not one of ours gives the zero anchor.
-func parseAnchor(line []byte) store.AuditAnchor {
+func parseAnchor(line []byte) (a store.AuditAnchor, ok bool) {
 	var l anchorLine
 	if json.Unmarshal(line, &l) != nil {
-		return store.AuditAnchor{}
+		return a, false
 	}
-	return store.AuditAnchor{Kind: store.AuditMark, Seq: l.Seq, Chain: l.Chain, At: l.At, KeyID: l.KeyID, MAC: l.MAC}
+	return store.AuditAnchor{Kind: store.AuditMark, Seq: l.Seq, Chain: l.Chain, At: l.At, KeyID: l.KeyID, MAC: l.MAC}, true
 }

@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -436,6 +437,7 @@ func TestVerifyEndsWithItsContext(t *testing.T) {
 func FuzzAnchorLine(f *testing.F) {
 	f.Add([]byte(`{"seq":1,"chain":"00","at":"2026-01-01T00:00:00Z","key_id":"x","mac":"00"}`))
 	f.Add([]byte("\n\n{"))
+	f.Add([]byte("{\n"))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		path := filepath.Join(t.TempDir(), rand.Text())
 		if err := os.WriteFile(path, content, 0o600); err != nil {
@@ -443,7 +445,8 @@ func FuzzAnchorLine(f *testing.F) {
 		}
 		trail := newTrail(t, new(memory), func(c *audit.Config) { c.Anchors = audit.NewAnchorFile(path) })
 		v, err := trail.Verify(t.Context(), audit.VerifyOptions{})
-		if err != nil || v.AnchoredSeq != 0 || v.Valid != (len(content) == 0) {
+		whole := content[:bytes.LastIndexByte(content, '\n')+1] // without what is being written
+		if err != nil || v.AnchoredSeq != 0 || v.Valid && len(bytes.TrimSpace(whole)) > 0 {
 			t.Errorf("%+v, %v", v, err)
 		}
 	})
