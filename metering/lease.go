@@ -66,7 +66,8 @@ func (s *Service) write(ctx context.Context, ending store.Settle) (store.Reserva
 
 // Extend moves the deadline of a lease to ttl (1 s to 1 h) from now and returns
 // it. A lease that has ended, or whose deadline has passed, is returned as it
-// is; an unknown one is ErrNotFound.
+// is, and so is one whose place was given to another while the call waited; an
+// unknown one is ErrNotFound.
 func (s *Service) Extend(ctx context.Context, id string, ttl time.Duration) (store.Reservation, error) {
 	if err := change.OutsideHook(ctx); err != nil {
 		return store.Reservation{}, err
