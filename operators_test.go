@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"github.com/usermgmt/usermgmt"
+	"github.com/usermgmt/usermgmt/account"
 	"github.com/usermgmt/usermgmt/authn"
 	"github.com/usermgmt/usermgmt/store"
+	"github.com/usermgmt/usermgmt/usermgmttest"
 )
 
 const adminPassword = "a long way down the river"
@@ -117,9 +119,10 @@ func TestCase_QT_08_AfterARestart(t *testing.T) {
 	}
 }
 
-// What ends an admin's session or a service key ends it at once here, and within
-// a second at a process whose caches are warm.
-func TestCase_C1_C3_OperatorsAreRevokedEverywhere(t *testing.T) {
+// What ends an admin's session, a service key, or an account or right of somebody
+// of the service ends it at once here, and within a second at a process whose
+// caches are warm.
+func TestCase_C1_C3_RT_08_RT_09_OperatorsAreRevokedEverywhere(t *testing.T) {
 	t.Parallel()
 	path := databasePath(t)
 	here := serve(t, open(t, path, unhurried, withAdmin), ok)
@@ -132,13 +135,31 @@ func TestCase_C1_C3_OperatorsAreRevokedEverywhere(t *testing.T) {
 	asAdmin := func(h *host) int { return h.call("GET", "/admin/me", token, nil).status }
 	asService := func(h *host) int { return h.consume(made.text("key"), "k", alice).status }
 	actor := store.Actor{Kind: store.ActorAdmin, ID: id}
+	ann := usermgmttest.MustAdmin(t, here.mgr, "ann", "staff")
+	annToken := usermgmttest.MustAdminToken(t, here.mgr, "ann")
+	sam := usermgmttest.MustStaff(t, here.mgr, "sam", store.StaffLead)
+	samToken := usermgmttest.MustStaffToken(t, here.mgr, "sam")
+	get := func(path, token string) func(*host) int {
+		return func(h *host) int { return h.call("GET", path, token, nil).status }
+	}
+	suspended, noPermissions := store.Suspended, []string{}
 	for _, c := range []struct {
 		name   string
 		ask    func(*host) int
+		after  int
 		revoke func(m *usermgmt.Manager) error
 	}{
-		{"a service key", asService, func(m *usermgmt.Manager) error { return m.ServiceKeys().Revoke(t.Context(), actor, made.text("id")) }},
-		{"an admin's session", asAdmin, func(m *usermgmt.Manager) error {
+		{"a demoted admin", get("/admin/staff", annToken), 403, func(m *usermgmt.Manager) error {
+			_, err := m.Admins().Update(t.Context(), actor, ann.ID, account.AdminUpdate{Permissions: &noPermissions})
+			return err
+		}},
+		{"a deleted admin", get("/admin/me", annToken), 401, func(m *usermgmt.Manager) error { return m.Admins().Delete(t.Context(), actor, ann.ID) }},
+		{"a suspended member of staff", get("/staff/me", samToken), 401, func(m *usermgmt.Manager) error {
+			_, err := m.Staff().Update(t.Context(), actor, sam.ID, account.StaffUpdate{Status: &suspended})
+			return err
+		}},
+		{"a service key", asService, 401, func(m *usermgmt.Manager) error { return m.ServiceKeys().Revoke(t.Context(), actor, made.text("id")) }},
+		{"an admin's session", asAdmin, 401, func(m *usermgmt.Manager) error {
 			return m.Sessions().Logout(t.Context(), actor, id, admin.text("session_id"))
 		}},
 	} {
@@ -150,11 +171,11 @@ func TestCase_C1_C3_OperatorsAreRevokedEverywhere(t *testing.T) {
 		if err := c.revoke(here.mgr); err != nil {
 			t.Fatal(err)
 		}
-		if status := c.ask(here); status != 401 {
+		if status := c.ask(here); status != c.after {
 			t.Errorf("%s, here: %d", c.name, status)
 		}
 		began := time.Now()
-		for c.ask(there) != 401 {
+		for c.ask(there) != c.after {
 			<-time.After(5 * time.Millisecond)
 			if time.Since(began) > 5*time.Second {
 				t.Fatalf("%s: still good elsewhere after five seconds", c.name)

@@ -1,5 +1,5 @@
 // Package usermgmttest is for the tests of hosts: a real Manager on a temporary
-// SQLite file, users in one line, and a stand-in for Protect.
+// SQLite file, users, staff and admins in one line, and a stand-in for Protect.
 package usermgmttest
 
 import (
@@ -9,10 +9,12 @@ import (
 	"testing"
 
 	"github.com/usermgmt/usermgmt"
+	"github.com/usermgmt/usermgmt/account"
 	"github.com/usermgmt/usermgmt/authn"
+	"github.com/usermgmt/usermgmt/store"
 )
 
-// Password is that of every user MustUser makes.
+// Password is that of every user, member of staff and admin made here.
 const Password = "a quiet test phrase"
 
 // New returns a Manager that keeps its data in a folder of the test and is
@@ -79,6 +81,54 @@ func MustKey(t testing.TB, mgr *usermgmt.Manager, user usermgmt.User, scopes ...
 		t.Fatalf("usermgmttest.MustKey: %v", err)
 	}
 	return secret.Reveal()
+}
+
+// MustStaff makes a member of the support staff with the password Password, or
+// fails the test.
+func MustStaff(t testing.TB, mgr *usermgmt.Manager, username string, level store.StaffLevel) store.Staff {
+	t.Helper()
+	member, err := mgr.Staff().Create(t.Context(), usermgmt.System(), account.NewStaffMember{
+		Name: username, Username: username, Level: level, Password: Password,
+	})
+	if err != nil {
+		t.Fatalf("usermgmttest.MustStaff: %v", err)
+	}
+	return member
+}
+
+// MustStaffToken signs a member of MustStaff in and returns an access token for
+// StaffRouter, or fails the test.
+func MustStaffToken(t testing.TB, mgr *usermgmt.Manager, username string) string {
+	t.Helper()
+	_, grant, err := mgr.Staff().SignIn(t.Context(), username, Password, authn.Origin{})
+	if err != nil {
+		t.Fatalf("usermgmttest.MustStaffToken: %v", err)
+	}
+	return grant.AccessToken.Reveal()
+}
+
+// MustAdmin makes an admin with the password Password and some permissions, such
+// as "owner", or fails the test.
+func MustAdmin(t testing.TB, mgr *usermgmt.Manager, username string, permissions ...string) store.Admin {
+	t.Helper()
+	admin, err := mgr.Admins().Create(t.Context(), usermgmt.System(), account.NewAdmin{
+		Username: username, Permissions: permissions, Password: Password,
+	})
+	if err != nil {
+		t.Fatalf("usermgmttest.MustAdmin: %v", err)
+	}
+	return admin
+}
+
+// MustAdminToken signs an admin of MustAdmin in and returns an access token for
+// AdminRouter, or fails the test.
+func MustAdminToken(t testing.TB, mgr *usermgmt.Manager, username string) string {
+	t.Helper()
+	_, grant, err := mgr.Admins().SignIn(t.Context(), username, Password, authn.Origin{})
+	if err != nil {
+		t.Fatalf("usermgmttest.MustAdminToken: %v", err)
+	}
+	return grant.AccessToken.Reveal()
 }
 
 // As stands in for Protect: it lets every request through to the handler as if

@@ -9,6 +9,7 @@ import (
 
 	"github.com/usermgmt/usermgmt"
 	"github.com/usermgmt/usermgmt/authn"
+	"github.com/usermgmt/usermgmt/store"
 	"github.com/usermgmt/usermgmt/usermgmttest"
 )
 
@@ -46,6 +47,31 @@ func TestARealManagerInThreeLines(t *testing.T) {
 	handler.ServeHTTP(nobody, httptest.NewRequest("GET", "/", nil))
 	if nobody.Code != http.StatusUnauthorized {
 		t.Errorf("a request without a credential: %d; want 401", nobody.Code)
+	}
+}
+
+func TestStaffAndAdminsInOneLine(t *testing.T) {
+	t.Parallel()
+	mgr := usermgmttest.New(t)
+	member := usermgmttest.MustStaff(t, mgr, "sam", store.StaffAgent)
+	admin := usermgmttest.MustAdmin(t, mgr, "ann", "staff")
+	if member.Level != store.StaffAgent || len(admin.Permissions) != 1 {
+		t.Errorf("%+v, %+v", member, admin)
+	}
+	ask := func(h http.Handler, path, token string) int {
+		r := httptest.NewRequest("GET", path, nil)
+		r.Header.Set("Authorization", "Bearer "+token)
+		answer := httptest.NewRecorder()
+		mgr.Wrap(h).ServeHTTP(answer, r)
+		return answer.Code
+	}
+	if status := ask(mgr.StaffRouter("/staff"), "/staff/me", usermgmttest.MustStaffToken(t, mgr, "sam")); status != http.StatusOK {
+		t.Errorf("a member of staff: %d", status)
+	}
+	for path, want := range map[string]int{"/admin/staff": http.StatusOK, "/admin/admins": http.StatusForbidden} {
+		if status := ask(mgr.AdminRouter("/admin"), path, usermgmttest.MustAdminToken(t, mgr, "ann")); status != want {
+			t.Errorf("an admin at %s: %d, want %d", path, status, want)
+		}
 	}
 }
 
