@@ -254,10 +254,10 @@ func (w *world) events(action string) []store.AuditEvent {
 	return list.Items
 }
 
-// TestCase_EN_01_UsersWhoAreNotThere asks about a user who never was, one who was
+// TestCase_AZ_01_UsersWhoAreNotThere asks about a user who never was, one who was
 // deleted, accounts of other kinds and texts that are no ids: to the byte, one
 // answer.
-func TestCase_EN_01_UsersWhoAreNotThere(t *testing.T) {
+func TestCase_AZ_01_UsersWhoAreNotThere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
 	cast := w.newCast(w.register("alice"))
