@@ -26,6 +26,7 @@ func (m *Manager) buildAPI() {
 		Tokens:           m.tokens,
 		Trail:            m.trail,
 		Allowlist:        m.allowlist,
+		Tasks:            m.runner,
 		Authenticate:     m.authenticate(),
 		LimitByIP:        m.limitByIP(),
 		LimitLogin:       m.limitLogin(),

@@ -44,6 +44,7 @@ func (m *Manager) buildTasks() error {
 	m.runner, err = tasks.New(tasks.Config{
 		Tasks:  append(builtin.Tasks(), m.cfg.Tasks...),
 		Store:  m.store,
+		Door:   m.door,
 		Clock:  m.cfg.Clock,
 		Logger: m.logger,
 	})

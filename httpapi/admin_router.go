@@ -21,6 +21,7 @@ func (a *API) AdminRouter(prefix string) http.Handler {
 		a.settingsRoutes(r)
 		a.staffAccountRoutes(r)
 		a.adminAccountRoutes(r)
+		a.taskRoutes(r)
 	})
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/usermgmt/usermgmt/messagelog"
 	"github.com/usermgmt/usermgmt/metering"
 	"github.com/usermgmt/usermgmt/store"
+	"github.com/usermgmt/usermgmt/tasks"
 )
 
 // Config is what the routers need. Fields are required unless they say
@@ -33,6 +34,7 @@ type Config struct {
 	Tokens    *authn.Tokens
 	Trail     *audit.Trail
 	Allowlist *allowlist.List
+	Tasks     *tasks.Runner
 
 	// Ceilings bound what support staff may do; the zero value grants nothing.
 	Ceilings authz.Ceilings

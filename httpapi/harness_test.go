@@ -32,6 +32,7 @@ import (
 	"github.com/usermgmt/usermgmt/middleware"
 	"github.com/usermgmt/usermgmt/store"
 	"github.com/usermgmt/usermgmt/store/sqlite"
+	"github.com/usermgmt/usermgmt/tasks"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -66,6 +67,7 @@ type settings struct {
 	account func(*account.Config)
 	api     func(*httpapi.Config)
 	store   func(store.Store) store.Store
+	tasks   []tasks.Task // beside the built-in ones
 }
 
 func newWorld(t *testing.T, s settings) *world {
@@ -128,6 +130,7 @@ func newWorld(t *testing.T, s settings) *world {
 		Users: users, Sessions: sessions, Keys: keys, Staff: w.staff, Admins: w.admins, Services: services, Metering: w.metering, Messages: w.messages, Tokens: tokens, Trail: w.trail,
 		Authenticate: middleware.Authenticate(middleware.AuthenticateConfig{Verifier: verifier, Clock: w.clock}),
 		Allowlist:    w.allowlist(door, versions),
+		Tasks:        w.runner(door, s.tasks),
 		Ceilings:     authz.Ceilings{CreditGrant: 1000, CreditDay: 2500, ReadMessages: true},
 		CursorKeys:   [][]byte{secret(3)}, Version: "1.2.3", Logger: logger, Clock: w.clock,
 		Health: []httpapi.HealthCheck{{Name: "database", Run: w.store.Ping}},
@@ -144,6 +147,19 @@ func (w *world) allowlist(door *change.Door, versions *version.Table) *allowlist
 	})
 	must(w.t, err)
 	return l
+}
+
+// runner has the built-in tasks, which nobody runs at their times.
+func (w *world) runner(door *change.Door, more []tasks.Task) *tasks.Runner {
+	w.t.Helper()
+	builtin := tasks.Builtins{
+		Store: w.store, Door: door, Clock: w.clock, Logger: slog.New(slog.DiscardHandler),
+		BackupDir: filepath.Join(w.t.TempDir(), "backups"), BackupEvery: 24 * time.Hour, BackupKeep: 7,
+	}
+	r, err := tasks.New(tasks.Config{Tasks: append(builtin.Tasks(), more...), Store: w.store, Door: door, Clock: w.clock})
+	must(w.t, err)
+	w.t.Cleanup(r.Close)
+	return r
 }
 
 // restart serves the same services by a new API. change alters how.

@@ -51,6 +51,7 @@ func tags(paths map[string]*huma.PathItem) []*huma.Tag {
 		{Name: "service-keys", Description: "Credentials for services that act for users"},
 		{Name: "users", Description: "The accounts of others"},
 		{Name: "plans", Description: "What groups of users may use"},
+		{Name: "tasks", Description: "Upkeep and backups"},
 		{Name: "settings", Description: "What is set while the service runs"},
 		{Name: "metering", Description: "Units that a service uses, and messages that it logs, on behalf of users"},
 		{Name: "tokens", Description: "What verifies access tokens"},

@@ -19,6 +19,15 @@ func (s *steps) ofOperations() {
 	s.rows()
 	s.ofPlans(root)
 	s.ofSettings(root)
+	s.ofTasks(root)
+}
+
+func (s *steps) ofTasks(root string) {
+	s.t.Helper()
+	s.step("run-task", "POST", "/admin/tasks/sessions.purge/run", root, "", 200, "task.run ok by admin on task")
+	s.step("run-task", "POST", "/admin/tasks/none/run", root, "", 404)
+	s.step("create-backup", "POST", "/admin/backup", root, "", 200, "backup.create ok by admin on backup")
+	s.step("create-backup", "POST", "/admin/backup", root, "", 409) // within the same second
 }
 
 func (s *steps) ofSettings(root string) {

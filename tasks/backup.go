@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/usermgmt/usermgmt/internal/change"
 	"github.com/usermgmt/usermgmt/store"
 )
 
@@ -17,12 +18,52 @@ const (
 	backupTime   = "20060102T150405Z"
 )
 
-const backupTimeout = 6 * time.Hour
+const (
+	backupTask    = "backup"
+	backupTimeout = 6 * time.Hour
+)
+
+// Backup is a copy of the database.
+type Backup struct {
+	Name  string // of its folder, in the folder of backups
+	Bytes int64
+	Took  time.Duration
+}
+
+// backupFor is whom a backup is made for, and what became of it.
+type backupFor struct {
+	actor store.Actor
+	made  Backup
+}
+
+type backupKey struct{}
+
+// BackUp makes a backup now, for somebody, whom the audit trail names. It does not
+// wait: one that is under way, here or on another instance, is ErrConflict, and
+// so is BackUp where no backups are made at all. The end of ctx does not break it
+// off, but Close does.
+func (r *Runner) BackUp(ctx context.Context, actor store.Actor) (Backup, error) {
+	if err := change.OutsideHook(ctx); err != nil {
+		return Backup{}, err
+	}
+	j := r.find(backupTask)
+	if j == nil {
+		return Backup{}, store.Errorf(store.ErrConflict, "No folder for backups is configured; set USERMGMT_BACKUP_DIR.")
+	}
+	f := &backupFor{actor: actor}
+	err := r.runNow(context.WithValue(context.WithoutCancel(ctx), backupKey{}, f), j, order{})
+	return f.made, err
+}
 
 // backup copies the database into the folder of backups, records that, and
 // deletes the oldest copies beyond those to keep.
 func (b Builtins) backup(from store.Backuper) Task {
-	return Task{Name: "backup", Every: b.BackupEvery, Timeout: backupTimeout, Shared: true, Run: func(ctx context.Context) error {
+	return Task{Name: backupTask, Every: b.BackupEvery, Timeout: backupTimeout, Shared: true, Run: func(ctx context.Context) error {
+		whose, ok := ctx.Value(backupKey{}).(*backupFor)
+		if !ok {
+			whose = &backupFor{actor: store.System()}
+		}
+		began := b.Clock()
 		if err := os.MkdirAll(b.BackupDir, 0o700); err != nil {
 			return err
 		}
@@ -33,15 +74,27 @@ func (b Builtins) backup(from store.Backuper) Task {
 		if err := from.Backup(ctx, filepath.Join(b.BackupDir, name)); err != nil {
 			return err
 		}
-		err := b.Door.Do(ctx, store.System(), func(_ context.Context, _ store.Queries, c *store.Change) error {
+		err := b.Door.Do(ctx, whose.actor, func(_ context.Context, _ store.Queries, c *store.Change) error {
 			c.Action, c.Target = "backup.create", store.Target{Kind: "backup", ID: name}
 			return nil
 		})
 		if err != nil {
 			return err
 		}
+		whose.made = Backup{Name: name, Bytes: sizeOf(filepath.Join(b.BackupDir, name)), Took: b.Clock().Sub(began)}
 		return b.deleteOld(name)
 	}}
+}
+
+// sizeOf is how many bytes the files of a folder have.
+func sizeOf(folder string) (bytes int64) {
+	files, _ := os.ReadDir(folder) // which was just written
+	for _, f := range files {
+		if info, err := f.Info(); err == nil {
+			bytes += info.Size()
+		}
+	}
+	return bytes
 }
 
 // deletePartial deletes what processes left that died in a backup, or while they

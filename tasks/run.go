@@ -25,6 +25,12 @@ var (
 	errLost     = errors.New("tasks: the lease was lost, so another instance may run the task")
 )
 
+// order is how a run is asked for.
+type order struct {
+	waits  bool                            // for a run that is under way here
+	before func(ctx context.Context) error // asked when the run is ours; an error gives it up, and is no failure of the task
+}
+
 type dueKey struct{}
 
 // Due returns the time for which a task runs, which is earlier than now when it
@@ -38,26 +44,26 @@ func Due(ctx context.Context) time.Time {
 // run runs a task for one of its times, when its turn has come. The wait is 0
 // when that time is seen to, here or elsewhere; else it is how long to wait
 // before it is tried again. Of a time that was seen to before it is errDone.
-func (r *Runner) run(ctx context.Context, j *job, due time.Time) (wait time.Duration, err error) {
-	if err := j.enter(ctx); err != nil {
+func (r *Runner) run(ctx context.Context, j *job, due time.Time, o order) (wait time.Duration, err error) {
+	if err := j.enter(ctx, o.waits); err != nil {
 		return 0, err
 	}
 	defer j.leave()
 	ctx = context.WithValue(ctx, dueKey{}, due)
 	if !j.Shared {
-		return 0, r.execute(ctx, j, nil)
+		return 0, r.execute(ctx, j, nil, o)
 	}
 	now := r.cfg.Clock()
 	run, taken, err := r.cfg.Store.TaskClaim(ctx, store.TaskClaim{
 		Task: j.Name, ScheduledAt: due, Owner: r.cfg.Owner, Now: now, LeaseUntil: now.Add(r.cfg.Lease)})
 	switch {
 	case errors.Is(err, store.ErrUnsupported):
-		return 0, r.execute(ctx, j, nil) // a store without runs serves one instance
+		return 0, r.execute(ctx, j, nil, o) // a store without runs serves one instance
 	case err != nil:
 		j.failed(err)
 		return r.cfg.Lease, fmt.Errorf("tasks: %s cannot be claimed: %w", j.Name, err)
 	case taken:
-		return r.runClaimed(ctx, j, run)
+		return r.runClaimed(ctx, j, run, o)
 	case run.FinishedAt.IsZero():
 		return max(min(run.LeaseUntil.Sub(now), r.cfg.Lease), leastPause), errUnderWay
 	}
@@ -66,9 +72,9 @@ func (r *Runner) run(ctx context.Context, j *job, due time.Time) (wait time.Dura
 }
 
 // runClaimed runs a task under its lease and writes down how it ended.
-func (r *Runner) runClaimed(ctx context.Context, j *job, run store.TaskRun) (wait time.Duration, err error) {
+func (r *Runner) runClaimed(ctx context.Context, j *job, run store.TaskRun, o order) (wait time.Duration, err error) {
 	held, letGo := r.keep(ctx, run, j.Timeout)
-	err = r.execute(held, j, &run)
+	err = r.execute(held, j, &run, o)
 	if errors.Is(context.Cause(held), errLost) && !errors.Is(err, errLost) {
 		err = errors.Join(errLost, err)
 	}
@@ -138,7 +144,12 @@ func (r *Runner) keep(ctx context.Context, run store.TaskRun, limit time.Duratio
 
 // execute does the work of a task within its time, and notes how it ended. The
 // run is nil for what is not claimed.
-func (r *Runner) execute(ctx context.Context, j *job, run *store.TaskRun) error {
+func (r *Runner) execute(ctx context.Context, j *job, run *store.TaskRun, o order) error {
+	if o.before != nil {
+		if err := o.before(ctx); err != nil {
+			return err
+		}
+	}
 	limited, cancel := context.WithTimeout(ctx, j.Timeout)
 	defer cancel()
 	began := r.cfg.Clock()

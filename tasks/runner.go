@@ -25,6 +25,7 @@ type Config struct {
 	Store  store.Store      // where shared tasks are claimed; nil when there are none
 	Owner  string           // names this instance in the store; empty means a random name
 	Lease  time.Duration    // how long after an instance died another takes over; 0 means a minute
+	Door   *change.Door     // records who runs a task by hand; required by RunAs alone
 	Clock  func() time.Time // nil means time.Now
 	Logger *slog.Logger     // nil discards
 }
@@ -112,6 +113,11 @@ func (r *Runner) RunOnce(ctx context.Context, name string) error {
 	if j == nil {
 		return store.Errorf(store.ErrNotFound, "There is no such task.")
 	}
+	return r.runNow(ctx, j, order{waits: true})
+}
+
+// runNow runs a task beside its times.
+func (r *Runner) runNow(ctx context.Context, j *job, o order) error {
 	ctx, leave, err := r.enter(ctx)
 	if err != nil {
 		return err
@@ -119,7 +125,7 @@ func (r *Runner) RunOnce(ctx context.Context, name string) error {
 	defer leave()
 	due := r.cfg.Clock().UTC().Truncate(time.Microsecond)
 	for {
-		if _, err = r.run(ctx, j, due); !errors.Is(err, errDone) {
+		if _, err = r.run(ctx, j, due, o); !errors.Is(err, errDone) {
 			return err
 		}
 		due = due.Add(time.Microsecond) // that moment has its run
@@ -180,7 +186,7 @@ func (r *Runner) follow(ctx context.Context, j *job) {
 // attempt sees to one time of a task, and returns when to try again: zero when
 // there is no need. What fails again and again for one time is logged once.
 func (r *Runner) attempt(ctx context.Context, j *job, due time.Time, again bool) time.Time {
-	wait, err := r.run(ctx, j, due)
+	wait, err := r.run(ctx, j, due, order{waits: true})
 	failed := err != nil && !errors.Is(err, errUnderWay) && !errors.Is(err, errDone)
 	if failed && ctx.Err() == nil && (wait == 0 || !again) {
 		r.cfg.Logger.Error("a task failed", "task", j.Name, "due", due, "error", err)

@@ -14,6 +14,7 @@ import (
 // task that other instances ran LastError is what they say of its latest time.
 type Stats struct {
 	Name         string
+	Schedule     string // such as "every 10m" or "daily at 08:00 Europe/Berlin"
 	Shared       bool
 	Running      bool
 	Runs         int64 // that ended, Failures among them
@@ -22,6 +23,7 @@ type Stats struct {
 	LastDuration time.Duration
 	LastError    error     // nil when all is well
 	Next         time.Time // zero while it runs, and outside of Run
+	Due          time.Time // the next time of its schedule
 }
 
 // Stats returns how each task has fared, in their order.
@@ -31,6 +33,7 @@ func (r *Runner) Stats() []Stats {
 		j.mu.Lock()
 		all[i] = j.stats
 		j.mu.Unlock()
+		all[i].Due = j.next(r.cfg.Clock())
 	}
 	return all
 }
@@ -57,11 +60,19 @@ type job struct {
 }
 
 func newJob(t Task) *job {
-	return &job{Task: t, turn: make(chan struct{}, 1), stats: Stats{Name: t.Name, Shared: t.Shared}}
+	return &job{Task: t, turn: make(chan struct{}, 1), stats: Stats{Name: t.Name, Schedule: t.schedule(), Shared: t.Shared}}
 }
 
-// enter waits for a run that is under way.
-func (j *job) enter(ctx context.Context) error {
+// enter begins a run. It waits for one that is under way, or answers ErrConflict.
+func (j *job) enter(ctx context.Context, waits bool) error {
+	if !waits {
+		select {
+		case j.turn <- struct{}{}:
+			return nil
+		default:
+			return store.Errorf(store.ErrConflict, "The task is under way.")
+		}
+	}
 	select {
 	case j.turn <- struct{}{}:
 		return nil

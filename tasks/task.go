@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/usermgmt/usermgmt/store"
@@ -89,6 +90,20 @@ func (t Task) validate() error {
 	check(t.DailyAt == nil || t.DailyAt.valid(), "must have a time of day from 00:00 to 23:59")
 	check(t.Timeout >= 0, "must have a time limit that is not negative")
 	return errors.Join(errs...)
+}
+
+// schedule says when the task is due.
+func (t Task) schedule() string {
+	if t.DailyAt != nil {
+		return fmt.Sprintf("daily at %02d:%02d %s", t.DailyAt.Hour, t.DailyAt.Minute, t.DailyAt.zone())
+	}
+	every := t.Every.String()
+	for _, nothing := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(every, nothing) {
+			every = every[:len(every)-2]
+		}
+	}
+	return "every " + every
 }
 
 // due returns the latest time at which the task is due, at now or before.
