@@ -27,6 +27,7 @@ func TestExportAsNDJSON(t *testing.T) {
 			Actor   struct{ Kind, ID, Name string }
 			Target  struct{ Kind, ID string }
 			Reason  string
+			Behalf  *string `json:"on_behalf_of"`
 			IP      string
 			Changes map[string]store.Diff
 		}
@@ -34,7 +35,7 @@ func TestExportAsNDJSON(t *testing.T) {
 			t.Fatal(err)
 		}
 		said := e.Actor.Name == "sam" && e.Reason == "spam" && e.IP == "192.0.2.7" && e.Changes["status"].To == "suspended"
-		if e.Seq != seq || e.Actor.ID != "stf_1" || e.Target.ID != "usr_1" || said != (seq != 2) || e.Changes == nil {
+		if e.Seq != seq || e.Actor.ID != "stf_1" || *e.Behalf != "usr_2" || e.Target.ID != "usr_1" || said != (seq != 2) || e.Changes == nil {
 			t.Errorf("line %d is %s", seq, line)
 		}
 	}

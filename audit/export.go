@@ -28,7 +28,7 @@ type exported struct {
 	Seq        int64           `json:"seq"`
 	At         time.Time       `json:"at"`
 	Actor      exportedActor   `json:"actor"`
-	OnBehalfOf string          `json:"on_behalf_of"`
+	OnBehalfOf *string         `json:"on_behalf_of"`
 	Action     string          `json:"action"`
 	Target     exportedTarget  `json:"target"`
 	Result     store.Result    `json:"result"`
@@ -120,9 +120,12 @@ func exporter(w io.Writer, format string) (write func(exported) error, flush fun
 
 func export(e store.AuditEvent) exported {
 	out := exported{
-		ID: e.ID, Seq: e.Seq, At: e.At, Actor: exportedActor{Kind: e.ActorKind, ID: e.ActorID}, OnBehalfOf: e.OnBehalfOf,
+		ID: e.ID, Seq: e.Seq, At: e.At, Actor: exportedActor{Kind: e.ActorKind, ID: e.ActorID},
 		Action: e.Action, Target: exportedTarget(e.Target), Result: e.Result, RequestID: e.RequestID, Count: e.Count,
 		Changes: json.RawMessage("{}"),
+	}
+	if e.OnBehalfOf != "" {
+		out.OnBehalfOf = &e.OnBehalfOf
 	}
 	if d := e.Detail; d != nil {
 		out.Actor.Name, out.IP, out.Reason = d.ActorName, d.IP, d.Reason
@@ -135,8 +138,12 @@ func export(e store.AuditEvent) exported {
 
 // cells are the columns of an event.
 func cells(e exported) []string {
+	behalf := ""
+	if e.OnBehalfOf != nil {
+		behalf = *e.OnBehalfOf
+	}
 	row := []string{e.ID, strconv.FormatInt(e.Seq, 10), e.At.Format(time.RFC3339Nano), string(e.Actor.Kind), e.Actor.ID, e.Actor.Name,
-		e.OnBehalfOf, e.Action, e.Target.Kind, e.Target.ID, string(e.Result), e.Reason, e.IP, e.RequestID,
+		behalf, e.Action, e.Target.Kind, e.Target.ID, string(e.Result), e.Reason, e.IP, e.RequestID,
 		strconv.FormatInt(e.Count, 10), string(e.Changes)}
 	for i, cell := range row {
 		row[i] = csvcell.Harmless(cell)
