@@ -17,6 +17,7 @@ import (
 	"github.com/usermgmt/usermgmt"
 	"github.com/usermgmt/usermgmt/authn"
 	"github.com/usermgmt/usermgmt/store"
+	"github.com/usermgmt/usermgmt/store/sqlite"
 )
 
 func TestTheMainJob(t *testing.T) {
@@ -262,5 +263,29 @@ func TestOnChangeRunsInsideTheChange(t *testing.T) {
 	}
 	if _, _, err := mgr.Users().SignIn(t.Context(), "bob", password, usermgmt.Origin{}); !errors.Is(err, usermgmt.ErrInvalidCredentials) {
 		t.Errorf("bob, whose registration was refused, signs in: %v", err)
+	}
+}
+
+// A process that starts beside one that writes for long has nothing to write
+// itself, and waits for nobody.
+func TestAStartWaitsForNoWriter(t *testing.T) {
+	t.Parallel()
+	path := databasePath(t)
+	first := open(t, path)
+	if _, err := first.EnsureFirstAdmin(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	other, err := sqlite.Open(t.Context(), path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	err = other.InTx(t.Context(), func(context.Context, store.Queries) error {
+		second := open(t, path)
+		_, err := second.EnsureFirstAdmin(t.Context())
+		return err
+	})
+	if err != nil {
+		t.Errorf("the second start: %v", err)
 	}
 }

@@ -95,11 +95,21 @@ func (s *Service) OnInterrupt(p authn.Principal) store.Interruption {
 // EnsureDefaultPlan makes the default plan, or brings it up to the configuration
 // as long as nobody has edited it. Any number of instances may call it at once.
 func (s *Service) EnsureDefaultPlan(ctx context.Context) error {
+	// Most starts have nothing to write, and need not wait for those who do.
+	if kept, err := s.cfg.Store.PlanGet(ctx, s.cfg.DefaultPlan.ID); err == nil && s.asConfigured(kept) {
+		return nil
+	}
 	err := s.ensureDefaultPlan(ctx)
 	if errors.Is(err, store.ErrConflict) { // another instance made it first
 		err = s.ensureDefaultPlan(ctx)
 	}
 	return err
+}
+
+// asConfigured reports whether a plan needs no change: it is somebody else's, or
+// what the configuration says.
+func (s *Service) asConfigured(kept store.Plan) bool {
+	return !kept.FromConfig || len(differences(kept, s.cfg.DefaultPlan)) == 0
 }
 
 func (s *Service) ensureDefaultPlan(ctx context.Context) error {
@@ -111,7 +121,7 @@ func (s *Service) ensureDefaultPlan(ctx context.Context) error {
 		case errors.Is(err, store.ErrNotFound):
 			c.Action, c.Changes = "plan.create", differences(store.Plan{}, want)
 			err = q.PlanInsert(ctx, want)
-		case err == nil && old.FromConfig && len(differences(old, want)) > 0:
+		case err == nil && !s.asConfigured(old):
 			c.Action, c.Changes = "plan.update", differences(old, want)
 			want.CreatedAt = old.CreatedAt
 			err = q.PlanUpdate(ctx, want)

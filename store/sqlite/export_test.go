@@ -60,5 +60,8 @@ func Released() (map[string]string, error) {
 	return files, err
 }
 
+// DriverName is what database/sql knows the driver by.
+const DriverName = driverName
+
 // Interpret is what the errors of the driver go through.
 func Interpret(ctx context.Context, err error) error { return interpret(ctx, err) }

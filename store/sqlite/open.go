@@ -46,7 +46,8 @@ type Options struct {
 	// of processors, and at least 4.
 	ReadConns int
 	// BusyTimeout is how long a call waits for its turn, here and behind other
-	// processes, before it answers ErrUnavailable. Zero means 5 s.
+	// processes, before it answers ErrUnavailable. Zero means 5 s. Open waits for
+	// 30 s at least: nobody would ask it again.
 	BusyTimeout time.Duration
 }
 
@@ -99,7 +100,8 @@ func openDatabase(ctx context.Context, path string, holds schema, opts Options) 
 	if err := setPageSize(ctx, file, holds); err != nil {
 		return nil, refusal(err)
 	}
-	writes, err := openWriter(dsn(file, writeRules), opts.BusyTimeout, holds.logPages)
+	patience := max(opts.BusyTimeout, openPatience)
+	writes, err := openWriter(dsn(file, writeRules), patience, holds.logPages)
 	if err != nil {
 		return nil, err
 	}
@@ -110,14 +112,26 @@ func openDatabase(ctx context.Context, path string, holds schema, opts Options) 
 	d := &database{file: file, reads: reads, writes: writes}
 	d.close = sync.OnceValue(d.shut)
 	d.Queries = sqlstore.New(runner{d}, sqlstore.Locks{})
-	if err = d.checkOwner(ctx); err == nil {
-		err = d.migrate(ctx, steps)
+	wait, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err = patiently(wait, func(ctx context.Context) error {
+		if err := d.checkOwner(ctx); err != nil {
+			return err
+		}
+		return d.migrate(ctx, steps)
+	})
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		err = store.Unavailable(err)
 	}
 	if err != nil {
 		return nil, errors.Join(refusal(err), d.close())
 	}
+	writes.patience = opts.BusyTimeout
 	return d, nil
 }
+
+// openPatience is how long Open waits for other processes at least.
+const openPatience = 30 * time.Second
 
 // setPageSize gives an empty file pages of a size. One that has a content keeps
 // those it has.
