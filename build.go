@@ -181,6 +181,7 @@ func (m *Manager) buildPeople(context.Context) error {
 		RegistrationClosed:    m.cfg.CloseRegistration,
 		PasswordLoginDisabled: m.cfg.DisablePasswordLogin,
 		DeletedRetention:      m.cfg.DeletedRetention,
+		Metering:              m.metering,
 		Messages:              m.messages,
 		Clock:                 m.cfg.Clock,
 		Logger:                m.logger,

@@ -25,6 +25,11 @@ func (u *Users) ListDeleted(ctx context.Context, f store.DeletedUserFilter, p st
 	return u.cfg.Store.DeletedUserList(ctx, f, p)
 }
 
+// GetDeleted finds a user who was deleted and not purged.
+func (u *Users) GetDeleted(ctx context.Context, id string) (store.DeletedUser, error) {
+	return u.cfg.Store.DeletedUserGet(ctx, id)
+}
+
 // All returns every user that a filter selects: oldest first, in a search by
 // name. One page is in memory at a time, and no transaction is open between
 // pages, however long the caller takes. So it gives each user who is there

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/usermgmt/usermgmt/authn"
 	"github.com/usermgmt/usermgmt/internal/ids"
@@ -18,6 +19,11 @@ type Registration struct {
 	Password    string
 	DisplayName string // may be empty
 	TimeZone    string // IANA name; empty means UTC
+
+	// What only Create and Import look at: whoever registers does not decide it.
+	Plan         string          // id of a plan; empty means the default one
+	Metadata     json.RawMessage // a JSON object of at most 16 KiB; nil means none
+	PasswordHash string          // in place of Password: bcrypt or argon2id, as authn.NewPasswordHash takes it
 }
 
 // newcomer is a registration that passed the rules.
@@ -36,6 +42,7 @@ func (u *Users) Register(ctx context.Context, in Registration, from authn.Origin
 	if u.cfg.RegistrationClosed {
 		return store.User{}, authn.Grant{}, store.Errorf(store.ErrForbidden, "Registration is closed.")
 	}
+	in.Plan, in.Metadata, in.PasswordHash = "", nil, ""
 	n, err := u.admit(ctx, in, true)
 	if err != nil {
 		return store.User{}, authn.Grant{}, err
@@ -56,14 +63,29 @@ func (u *Users) Register(ctx context.Context, in Registration, from authn.Origin
 }
 
 // Create makes an account on behalf of somebody who may. It has no session, and
-// without a password nobody can sign in to it with one. The rules and errors are
-// those of Register, also while registration is closed.
+// without a password or a hash nobody can sign in to it with one. The rules and
+// errors are those of Register, also while registration is closed; a plan that is
+// not there is ErrValidation.
 func (u *Users) Create(ctx context.Context, actor store.Actor, in Registration) (store.User, error) {
 	n, err := u.admit(ctx, in, in.Password != "")
 	if err != nil {
 		return store.User{}, err
 	}
-	return u.insert(ctx, actor, "user.create", n, func(context.Context, store.Queries, *store.Change) error { return nil })
+	return u.insert(ctx, actor, "user.create", n, u.hasPlan(n))
+}
+
+// hasPlan sees to it that the plan of a new account is there.
+func (u *Users) hasPlan(n newcomer) func(context.Context, store.Queries, *store.Change) error {
+	return func(ctx context.Context, q store.Queries, _ *store.Change) error {
+		if n.user.Plan == u.cfg.DefaultPlan {
+			return nil
+		}
+		_, err := q.PlanGet(ctx, n.user.Plan)
+		if errors.Is(err, store.ErrNotFound) {
+			return store.Invalid("plan", "unknown", "The plan must be the id of a plan.")
+		}
+		return err
+	}
 }
 
 // admit applies the rules, and hashes the password once all of them are met.
@@ -78,7 +100,11 @@ func (u *Users) admit(ctx context.Context, in Registration, withPassword bool) (
 	if withPassword {
 		passwordErr = u.cfg.Policy.Check(in.Password, in.Username, in.Email)
 	}
-	if err := joinInvalid(nameErr, emailErr, passwordErr, checkDisplayName(in.DisplayName), checkZone(zone)); err != nil {
+	if in.Metadata == nil {
+		in.Metadata = json.RawMessage("{}")
+	}
+	metadata, metadataErr := parseMetadata(in.Metadata)
+	if err := joinInvalid(nameErr, emailErr, passwordErr, checkHash(in), checkDisplayName(in.DisplayName), checkZone(zone), metadataErr); err != nil {
 		return newcomer{}, err
 	}
 	n := newcomer{user: store.User{
@@ -87,10 +113,10 @@ func (u *Users) admit(ctx context.Context, in Registration, withPassword bool) (
 		Email:       email.Stored,
 		DisplayName: in.DisplayName,
 		Status:      store.Active,
-		Plan:        u.cfg.DefaultPlan,
+		Plan:        cmp.Or(in.Plan, u.cfg.DefaultPlan),
 		Zone:        store.Zone{Name: zone},
-		Metadata:    json.RawMessage("{}"),
-	}}
+		Metadata:    metadata,
+	}, hash: in.PasswordHash}
 	n.names = append(n.names, store.Identifier{Kind: store.IdentifierUsername, Value: username, Subject: n.user.ID})
 	if email.Key != "" {
 		n.names = append(n.names, store.Identifier{Kind: store.IdentifierEmail, Value: email.Key, Subject: n.user.ID})
@@ -103,6 +129,19 @@ func (u *Users) admit(ctx context.Context, in Registration, withPassword bool) (
 	return n, err
 }
 
+// checkHash takes a hash in place of a password, and one that somebody can sign in
+// with.
+func checkHash(in Registration) error {
+	if in.PasswordHash == "" {
+		return nil
+	}
+	if in.Password != "" {
+		return store.Invalid("password_hash", "conflict", "Give a password or a hash of it, not both.")
+	}
+	_, err := authn.NewPasswordHash("", in.PasswordHash, time.Time{})
+	return err
+}
+
 // checkFree spares the work of a hash where a name is taken already. What
 // decides is the constraint of the database, when the names are inserted.
 func (u *Users) checkFree(ctx context.Context, names []store.Identifier) error {
@@ -110,14 +149,22 @@ func (u *Users) checkFree(ctx context.Context, names []store.Identifier) error {
 		_, err := u.cfg.Store.IdentifierGet(ctx, name.Kind, name.Value)
 		switch {
 		case err == nil && name.Kind == store.IdentifierUsername:
-			return store.Errorf(store.ErrUsernameTaken, "The user name is taken. Choose another.")
+			return usernameTaken()
 		case err == nil:
-			return store.Errorf(store.ErrEmailTaken, "The e-mail address belongs to another account.")
+			return emailTaken()
 		case !errors.Is(err, store.ErrNotFound):
 			return err
 		}
 	}
 	return nil
+}
+
+func usernameTaken() error {
+	return store.Errorf(store.ErrUsernameTaken, "The user name is taken. Choose another.")
+}
+
+func emailTaken() error {
+	return store.Errorf(store.ErrEmailTaken, "The e-mail address belongs to another account.")
 }
 
 // insert writes a new account, and what else belongs to its making, as one

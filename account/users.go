@@ -12,6 +12,7 @@ import (
 	"github.com/usermgmt/usermgmt/internal/change"
 	"github.com/usermgmt/usermgmt/internal/seal"
 	"github.com/usermgmt/usermgmt/messagelog"
+	"github.com/usermgmt/usermgmt/metering"
 	"github.com/usermgmt/usermgmt/store"
 )
 
@@ -46,7 +47,8 @@ type Config struct {
 	// days.
 	DeletedRetention time.Duration
 
-	Messages *messagelog.Log // a purge deletes from it; nil means that there is none
+	Metering *metering.Service // changes plans; only Update and Bulk ask for it
+	Messages *messagelog.Log   // purged and exported from; nil means that there is none
 
 	Clock  func() time.Time // nil means time.Now
 	Logger *slog.Logger     // nil discards

@@ -181,6 +181,31 @@ func (s *Sessions) RevokeAllIn(ctx context.Context, q store.Queries, c *store.Ch
 	return err
 }
 
+// ReauthIn notes on a session that the password was given at a time, as a part of
+// a larger change.
+func (s *Sessions) ReauthIn(ctx context.Context, q store.Queries, sessionID string, at time.Time) error {
+	session, err := q.SessionGet(ctx, sessionID)
+	if err != nil {
+		return err
+	}
+	session.ReauthAt = at
+	return q.SessionUpdate(ctx, session)
+}
+
+// CheckReauth refuses what a stolen access token must not do alone: it is
+// ErrReauthRequired unless the session lives and the password was given on it
+// within the last ten minutes.
+func (s *Sessions) CheckReauth(ctx context.Context, sessionID string) error {
+	session, err := s.cfg.Store.SessionGet(ctx, sessionID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if now := s.now(); err != nil || !session.Live(now) || now.Sub(session.ReauthAt) > reauthWithin {
+		return store.Errorf(store.ErrReauthRequired, "Give your password again first.")
+	}
+	return nil
+}
+
 // revokeAll names the account in c.Affects rather than each session: one row
 // of the feed, however many sessions there are.
 func (s *Sessions) revokeAll(ctx context.Context, q store.Queries, c *store.Change, subject, except string, at time.Time) (int, error) {

@@ -36,6 +36,9 @@ const (
 	RevokeKey      Action = "key.revoke"
 )
 
+// What users ask for about themselves alone: that the password was given.
+const Reauth Action = "session.reauth"
+
 // What users ask for about their API keys.
 const (
 	CreateKey Action = "key.create"
@@ -61,7 +64,7 @@ const (
 const (
 	CreateUser  Action = "user.create"
 	ImportUsers Action = "user.import"
-	ExportUsers Action = "user.export"
+	ExportUsers Action = "user.export" // all of them; of users, oneself
 	ChangeUsers Action = "user.bulk"
 	ReadDeleted Action = "user.deleted"
 	RestoreUser Action = "user.restore"

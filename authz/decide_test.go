@@ -69,6 +69,8 @@ func rows() []row {
 		{actions: []authz.Action{authz.ReadProfile}, user: true, keys: []string{"account:read"}, level: 1, permissions: users},
 		{actions: []authz.Action{authz.UpdateProfile}, user: true, keys: []string{"account:write"}, permissions: users},
 		{actions: []authz.Action{authz.DeleteAccount}, user: true, permissions: users, reason: true},
+		{actions: []authz.Action{authz.Reauth}, user: true},
+		{actions: []authz.Action{authz.ExportUsers}, user: true, permissions: users},
 		{actions: []authz.Action{authz.ReadUsage, authz.ReadCredits}, user: true, keys: []string{"usage:read"}, level: 1, permissions: users},
 		{actions: []authz.Action{authz.ReadMessages}, user: true, keys: []string{"messages:read"}, level: 2, permissions: []string{"users", "messages"}},
 		{actions: []authz.Action{authz.ReadSessions}, user: true, level: 1, permissions: users},
@@ -81,7 +83,7 @@ func rows() []row {
 		{actions: []authz.Action{authz.SuspendUser, authz.ReactivateUser, authz.UnlockUser, authz.ResetPassword}, level: 2, permissions: users, reason: true},
 		{actions: []authz.Action{authz.SetLimits, authz.ResetUsage, authz.GrantCredits}, level: 3, permissions: users, reason: true},
 		{actions: []authz.Action{authz.ChangeUsers, authz.RestoreUser, authz.PurgeUser}, permissions: users, reason: true},
-		{actions: []authz.Action{authz.CreateUser, authz.ImportUsers, authz.ExportUsers, authz.ReadDeleted, authz.ReadStats}, permissions: users},
+		{actions: []authz.Action{authz.CreateUser, authz.ImportUsers, authz.ReadDeleted, authz.ReadStats}, permissions: users},
 
 		{actions: []authz.Action{authz.ReadStaff, authz.CreateStaff, authz.UpdateStaff, authz.DeleteStaff}, permissions: []string{"staff"}},
 		{actions: []authz.Action{authz.ReadAdmins, authz.CreateAdmin, authz.UpdateAdmin, authz.DeleteAdmin}, permissions: []string{"admins"}},

@@ -61,12 +61,17 @@ func ruleOfSelf(a Action) (rule, bool) {
 		// Whoever finds a key must not be able to take the account with it.
 		return rule{user: byToken, staff: store.StaffViewer, admin: anyAdmin}, true
 
+	case Reauth:
+		return rule{user: byToken}, true
+
 	case ReadProfile:
 		return rule{user: byKey(authn.ScopeAccountRead), staff: store.StaffViewer, admin: with(authn.PermissionUsers)}, true
 	case UpdateProfile:
 		return rule{user: byKey(authn.ScopeAccountWrite), admin: with(authn.PermissionUsers)}, true
 	case DeleteAccount:
 		return rule{user: byToken, admin: with(authn.PermissionUsers), reason: true}, true
+	case ExportUsers:
+		return rule{user: byToken, admin: with(authn.PermissionUsers)}, true
 	case ReadUsage, ReadCredits:
 		return rule{user: byKey(authn.ScopeUsageRead), staff: store.StaffViewer, admin: with(authn.PermissionUsers)}, true
 	case ReadMessages:
@@ -97,7 +102,7 @@ func ruleOfDesk(a Action) (rule, bool) {
 		return rule{staff: store.StaffLead, admin: users, reason: true}, true
 	case ChangeUsers, RestoreUser, PurgeUser:
 		return rule{admin: users, reason: true}, true
-	case CreateUser, ImportUsers, ExportUsers, ReadDeleted, ReadStats:
+	case CreateUser, ImportUsers, ReadDeleted, ReadStats:
 		return rule{admin: users}, true
 	}
 	return rule{}, false

@@ -22,6 +22,8 @@ func (a *API) AdminRouter(prefix string) http.Handler {
 		a.staffAccountRoutes(r)
 		a.adminAccountRoutes(r)
 		a.taskRoutes(r)
+		a.userAdminRoutes(r)
+		a.deletedRoutes(r)
 	})
 }
 

@@ -100,9 +100,18 @@ func newWorld(t *testing.T, s settings) *world {
 	must(t, err)
 	sealing, err := seal.New([]string{seal.GenerateKey()})
 	must(t, err)
+	services := authn.NewServiceKeys(authn.ServiceKeysConfig{Store: w.store, Door: door, Clock: w.clock})
+	w.metering, err = metering.New(metering.Config{Store: w.store, Door: door, Versions: versions, Clock: w.clock, DefaultPlan: store.Plan{
+		ID: "free", Name: "Free", Limits: []store.Limit{{Meter: metering.Conversations, Window: store.Day, Limit: 100}},
+	}})
+	must(t, err)
+	t.Cleanup(func() { must(t, w.metering.Close()) })
+	must(t, w.metering.EnsureDefaultPlan(t.Context()))
+	w.messages = messagelog.New(messagelog.Config{Store: w.store, Door: door, Clock: w.clock})
+	t.Cleanup(func() { must(t, w.messages.Close()) })
 	accounts := account.Config{
 		Store: w.store, Door: door, Trail: w.trail, Hasher: hasher, Keyring: ring, Sessions: sessions, Seal: sealing,
-		DefaultPlan: "free", Clock: w.clock,
+		DefaultPlan: "free", Metering: w.metering, Messages: w.messages, Clock: w.clock,
 	}
 	if s.account != nil {
 		s.account(&accounts)
@@ -113,15 +122,6 @@ func newWorld(t *testing.T, s settings) *world {
 	must(t, err)
 	w.staff, err = account.NewStaff(accounts)
 	must(t, err)
-	services := authn.NewServiceKeys(authn.ServiceKeysConfig{Store: w.store, Door: door, Clock: w.clock})
-	w.metering, err = metering.New(metering.Config{Store: w.store, Door: door, Versions: versions, Clock: w.clock, DefaultPlan: store.Plan{
-		ID: "free", Name: "Free", Limits: []store.Limit{{Meter: metering.Conversations, Window: store.Day, Limit: 100}},
-	}})
-	must(t, err)
-	t.Cleanup(func() { must(t, w.metering.Close()) })
-	must(t, w.metering.EnsureDefaultPlan(t.Context()))
-	w.messages = messagelog.New(messagelog.Config{Store: w.store, Door: door, Clock: w.clock})
-	t.Cleanup(func() { must(t, w.messages.Close()) })
 	verifier := authn.NewVerifier(authn.VerifierConfig{
 		Store: w.store, Tokens: tokens, Versions: versions, Fresh: func(time.Time) bool { return true },
 	})
@@ -221,7 +221,7 @@ func (w *world) repeat(key, method, path, credential, body string) answer {
 		r.Header.Set("Idempotency-Key", key)
 	}
 	if body != "" {
-		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Content-Type", mediaOf(path))
 	}
 	switch {
 	case strings.HasPrefix(credential, "um_"), strings.HasPrefix(credential, "ums_"):
@@ -230,6 +230,14 @@ func (w *world) repeat(key, method, path, credential, body string) answer {
 		r.Header.Set("Authorization", "Bearer "+credential)
 	}
 	return w.send(r)
+}
+
+// mediaOf is what the body of a route is.
+func mediaOf(path string) string {
+	if strings.HasSuffix(path, "/import") {
+		return "application/x-ndjson"
+	}
+	return "application/json"
 }
 
 // send sends a request as it is.

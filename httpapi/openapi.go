@@ -50,6 +50,8 @@ func tags(paths map[string]*huma.PathItem) []*huma.Tag {
 		{Name: "admin-accounts", Description: "The accounts of those who run the service"},
 		{Name: "service-keys", Description: "Credentials for services that act for users"},
 		{Name: "users", Description: "The accounts of others"},
+		{Name: "accounts", Description: "Making, changing and deleting the accounts of others, and taking them out and in"},
+		{Name: "deleted-users", Description: "Users who were deleted and can come back"},
 		{Name: "plans", Description: "What groups of users may use"},
 		{Name: "tasks", Description: "Upkeep and backups"},
 		{Name: "settings", Description: "What is set while the service runs"},

@@ -28,6 +28,7 @@ func TestCase_AU_01_OneRowAChange(t *testing.T) {
 	s.ofServices()
 	s.ofOperations()
 	s.ofDesk()
+	s.ofAccounts()
 	w.everyRoute(func(method, path, _ string, op operation) {
 		if changes := !slices.Contains([]string{"GET", "HEAD"}, method); changes && !s.called[op.OperationID] {
 			t.Errorf("%s %s was not called", method, path)

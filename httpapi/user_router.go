@@ -19,6 +19,7 @@ import (
 func (a *API) UserRouter(prefix string) http.Handler {
 	return a.routerOf(authn.KindUser, prefix, func(r *router) {
 		a.accountRoutes(r)
+		a.selfExportRoutes(r)
 		a.sessionRoutes(r)
 		a.keyRoutes(r)
 		a.usageRoutes(r)

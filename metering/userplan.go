@@ -30,47 +30,57 @@ const (
 // An unknown user is ErrNotFound, an unknown plan or usage ErrValidation. A user
 // who has the plan keeps it, which is not audited unless usage is ZeroUsage.
 func (s *Service) SetPlan(ctx context.Context, actor store.Actor, userID, plan string, usage PresentUsage, reason string) (store.User, error) {
-	if usage != "" && usage != KeepUsage && usage != ZeroUsage {
-		return store.User{}, store.Invalid("usage", "one_of", "must be keep or zero")
-	}
 	var user store.User
 	err := s.cfg.Door.Do(ctx, actor, func(ctx context.Context, q store.Queries, c *store.Change) (err error) {
 		if user, err = q.UserGet(ctx, userID); err != nil {
 			return err
 		}
-		from := user.Plan
-		if from == plan && usage != ZeroUsage {
-			return nil
-		}
-		next, err := q.PlanGet(ctx, plan)
-		if errors.Is(err, store.ErrNotFound) {
-			return store.Invalid("plan", "unknown", "must be the id of a plan")
-		}
-		if err != nil {
+		changed, err := s.SetPlanIn(ctx, q, c, &user, plan, usage)
+		if err != nil || !changed {
 			return err
 		}
-		before := user
-		user.Plan, user.UpdatedAt = plan, c.At
 		describeUser(c, "user.plan", userID, reason)
-		c.Changes = map[string]store.Diff{"plan": {From: from, To: plan}}
-		if usage == ZeroUsage {
-			c.Changes["usage"] = store.Diff{From: KeepUsage, To: ZeroUsage}
-			err = q.MeterReset(ctx, s.forgiven(user, s.limitable(), c.At))
-		} else {
-			err = s.carry(ctx, q, before, next, c.At)
-		}
-		if err != nil {
-			return err
-		}
-		if err := q.UserUpdate(ctx, user); err != nil {
-			return err
-		}
-		return s.grantIn(ctx, q, user, next, c.At)
+		return q.UserUpdate(ctx, user)
 	})
 	if err != nil {
 		return store.User{}, err
 	}
 	return user, nil
+}
+
+// SetPlanIn is SetPlan as a part of a larger change, and reports whether it
+// changed anything. It changes user, whom the caller has read through q and
+// stores, and adds to c.Changes what it did.
+func (s *Service) SetPlanIn(ctx context.Context, q store.Queries, c *store.Change, user *store.User, plan string, usage PresentUsage) (changed bool, err error) {
+	if usage != "" && usage != KeepUsage && usage != ZeroUsage {
+		return false, store.Invalid("usage", "one_of", "must be keep or zero")
+	}
+	if user.Plan == plan && usage != ZeroUsage {
+		return false, nil
+	}
+	next, err := q.PlanGet(ctx, plan)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, store.Invalid("plan", "unknown", "must be the id of a plan")
+	}
+	if err != nil {
+		return false, err
+	}
+	before := *user
+	user.Plan, user.UpdatedAt = plan, c.At
+	if c.Changes == nil {
+		c.Changes = map[string]store.Diff{}
+	}
+	c.Changes["plan"] = store.Diff{From: before.Plan, To: plan}
+	if usage == ZeroUsage {
+		c.Changes["usage"] = store.Diff{From: KeepUsage, To: ZeroUsage}
+		err = q.MeterReset(ctx, s.forgiven(*user, s.limitable(), c.At))
+	} else {
+		err = s.carry(ctx, q, before, next, c.At)
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, s.grantIn(ctx, q, *user, next, c.At)
 }
 
 // SetLimits changes the limits of a user's own, each of which stands in place of
