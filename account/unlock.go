@@ -29,11 +29,25 @@ func (u *Users) Unlock(ctx context.Context, actor store.Actor, id, reason string
 	})
 }
 
-// LockedUntil returns until when the name of a user is locked for failed
-// sign-ins; zero means that it is not. A device that the account knows is counted
+// LockedUntil returns until when the names of users are locked for failed
+// sign-ins, by id, of those that are. A device that an account knows is counted
 // apart, and may be locked when the name is not.
-func (u *Users) LockedUntil(ctx context.Context, id string) (time.Time, error) {
-	return u.cfg.Store.SignInLocked(ctx, accountCounter(authn.KindUser, id), u.cfg.now())
+func (u *Users) LockedUntil(ctx context.Context, ids ...string) (map[string]time.Time, error) {
+	keys := make([]string, len(ids))
+	for i, id := range ids {
+		keys[i] = accountCounter(authn.KindUser, id)
+	}
+	locks, err := u.cfg.Store.SignInLocks(ctx, keys, u.cfg.now())
+	if err != nil {
+		return nil, err
+	}
+	until := make(map[string]time.Time, len(locks))
+	for i, id := range ids {
+		if t, locked := locks[keys[i]]; locked {
+			until[id] = t
+		}
+	}
+	return until, nil
 }
 
 // accountCounter is what the failures of an account are counted under.

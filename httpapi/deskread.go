@@ -48,14 +48,11 @@ func (a *API) listUsers(ctx context.Context, c *call, _ none) (List[UserView], e
 	if err != nil {
 		return List[UserView]{}, err
 	}
-	views := store.List[UserView]{Next: list.Next, Total: list.Total, Capped: list.Capped}
-	for _, u := range list.Items {
-		view, err := a.userView(ctx, c, u)
-		if err != nil {
-			return List[UserView]{}, err
-		}
-		views.Items = append(views.Items, view)
+	items, err := a.userViews(ctx, c, list.Items)
+	if err != nil {
+		return List[UserView]{}, err
 	}
+	views := store.List[UserView]{Items: items, Next: list.Next, Total: list.Total, Capped: list.Capped}
 	return listOf(c, a.cfg.CursorKeys, views, func(v UserView) UserView { return v }), nil
 }
 

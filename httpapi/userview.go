@@ -21,24 +21,40 @@ type UserView struct {
 
 // userView shows an account to a caller.
 func (a *API) userView(ctx context.Context, c *call, u store.User) (UserView, error) {
-	locked, err := a.cfg.Users.LockedUntil(ctx, u.ID)
+	views, err := a.userViews(ctx, c, []store.User{u})
 	if err != nil {
 		return UserView{}, err
 	}
-	balance, err := a.cfg.Metering.Balance(ctx, u.ID)
+	return views[0], nil
+}
+
+// userViews shows accounts to a caller, in their order.
+func (a *API) userViews(ctx context.Context, c *call, users []store.User) ([]UserView, error) {
+	ids := make([]string, len(users))
+	for i, u := range users {
+		ids[i] = u.ID
+	}
+	locked, err := a.cfg.Users.LockedUntil(ctx, ids...)
 	if err != nil {
-		return UserView{}, err
+		return nil, err
 	}
-	view := UserView{
-		User:            a.user(u),
-		SuspendedReason: u.SuspendedReason,
-		SuspendedUntil:  timeOrNull(u.SuspendedUntil),
-		LockedUntil:     timeOrNull(locked),
-		Limits:          limits(u.Limits),
-		Credits:         credits(balance),
+	balances, err := a.cfg.Metering.Balances(ctx, ids)
+	if err != nil {
+		return nil, err
 	}
-	a.hide(c.principal, &view.User)
-	return view, nil
+	views := make([]UserView, len(users))
+	for i, u := range users {
+		views[i] = UserView{
+			User:            a.user(u),
+			SuspendedReason: u.SuspendedReason,
+			SuspendedUntil:  timeOrNull(u.SuspendedUntil),
+			LockedUntil:     timeOrNull(locked[u.ID]),
+			Limits:          limits(u.Limits),
+			Credits:         credits(balances[u.ID]),
+		}
+		a.hide(c.principal, &views[i].User)
+	}
+	return views, nil
 }
 
 // hide empties what the caller may not see.

@@ -38,6 +38,12 @@ func (s *Service) Balance(ctx context.Context, userID string) (store.Balance, er
 	return s.cfg.Store.CreditBalance(ctx, userID, s.now())
 }
 
+// Balances returns what many users have, by id. Those who never had credits may be
+// left out.
+func (s *Service) Balances(ctx context.Context, userIDs []string) (map[string]store.Balance, error) {
+	return s.cfg.Store.CreditBalances(ctx, userIDs, s.now())
+}
+
 // Ledger lists the entries of a user's ledger.
 func (s *Service) Ledger(ctx context.Context, userID string, p store.Page) (store.List[store.LedgerEntry], error) {
 	return s.cfg.Store.LedgerList(ctx, userID, p)

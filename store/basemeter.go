@@ -115,6 +115,11 @@ func (Base) CreditBalance(context.Context, string, time.Time) (Balance, error) {
 	return Balance{}, ErrUnsupported
 }
 
+// CreditBalances answers ErrUnsupported.
+func (Base) CreditBalances(context.Context, []string, time.Time) (map[string]Balance, error) {
+	return nil, ErrUnsupported
+}
+
 // CreditEnded answers ErrUnsupported.
 func (Base) CreditEnded(context.Context, time.Time, Position, int) ([]LedgerEntry, error) {
 	return nil, ErrUnsupported

@@ -50,6 +50,11 @@ func (Base) SignInLocked(context.Context, string, time.Time) (time.Time, error) 
 	return time.Time{}, ErrUnsupported
 }
 
+// SignInLocks answers ErrUnsupported.
+func (Base) SignInLocks(context.Context, []string, time.Time) (map[string]time.Time, error) {
+	return nil, ErrUnsupported
+}
+
 // SignInUnlock answers ErrUnsupported.
 func (Base) SignInUnlock(context.Context, string, string) (int, error) {
 	return 0, ErrUnsupported

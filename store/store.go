@@ -194,6 +194,9 @@ type SignInStore interface {
 	// SignInLocked returns until when a key is locked, of what is locked at now;
 	// zero means that it is not.
 	SignInLocked(ctx context.Context, key string, now time.Time) (time.Time, error)
+	// SignInLocks is SignInLocked for many keys; those that are not locked are
+	// left out.
+	SignInLocks(ctx context.Context, keys []string, now time.Time) (map[string]time.Time, error)
 	// SignInUnlock forgets the attempts under a key and under those that begin
 	// with a prefix, and returns how many of these keys there were.
 	SignInUnlock(ctx context.Context, key, prefix string) (int, error)
@@ -374,6 +377,9 @@ type CreditStore interface {
 	// ErrConflict. Grants of the user that have expired are written down first.
 	CreditGrant(ctx context.Context, g Grant) (entry LedgerEntry, replayed bool, err error)
 	CreditBalance(ctx context.Context, userID string, now time.Time) (Balance, error)
+	// CreditBalances is CreditBalance for many users; those who never had credits
+	// may be left out.
+	CreditBalances(ctx context.Context, userIDs []string, now time.Time) (map[string]Balance, error)
 	// CreditEnded returns at most limit grants that ended at now or before, of
 	// which something is left, in the order of ExpiresAt and ID; those are also
 	// what after is: the place of the last one seen.

@@ -39,7 +39,10 @@ func (p purse) ask(n int, amount int64, consume bool) store.Reserve {
 
 func (p purse) wantBalance(t *testing.T, n int, amount, reserved int64) {
 	t.Helper()
-	want(t, got(p.CreditBalance(t.Context(), p.user, moment(n)))(t), store.Balance{Amount: amount, Reserved: reserved})
+	balance := store.Balance{Amount: amount, Reserved: reserved}
+	want(t, got(p.CreditBalance(t.Context(), p.user, moment(n)))(t), balance)
+	many := got(p.CreditBalances(t.Context(), []string{newID("usr_"), p.user}, moment(n)))(t)
+	want(t, many[p.user], balance)
 }
 
 // ledger reads all entries, oldest first, and checks what must always hold.

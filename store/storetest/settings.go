@@ -45,6 +45,22 @@ func testSignInLocks(t *testing.T, open Opener) {
 		want(t, got(s.SignInLocked(t.Context(), key, moment(1)))(t), end)
 		want(t, got(s.SignInLocked(t.Context(), key, end))(t), time.Time{})
 	})
+	t.Run("SignInLocks/OfMany", func(t *testing.T) {
+		t.Parallel()
+		var keys []string
+		locked := map[string]time.Time{}
+		for i := range 45 {
+			keys = append(keys, newID("k"))
+			attempt(t, keys[i])
+			if i%2 == 0 {
+				attempt(t, keys[i])
+				locked[keys[i]] = kept(moment(0).Add(rule.Window))
+			}
+		}
+		want(t, got(s.SignInLocks(t.Context(), keys, moment(1)))(t), locked)
+		want(t, len(got(s.SignInLocks(t.Context(), keys, moment(0).Add(rule.Window)))(t)), 0)
+		want(t, len(got(s.SignInLocks(t.Context(), nil, moment(1)))(t)), 0)
+	})
 	t.Run("SignInUnlock/TheKeyAndThoseThatBeginSo", func(t *testing.T) {
 		t.Parallel()
 		id := newID("usr_")

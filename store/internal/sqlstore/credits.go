@@ -99,6 +99,24 @@ func addGrant(ctx context.Context, c Conn, g store.Grant) (store.LedgerEntry, er
 	return e, ps.write(ctx)
 }
 
+// balancesText reads several balances.
+func balancesText(n int) string {
+	return `SELECT b.user_id,
+		b.amount - CAST(COALESCE((SELECT SUM(remaining) FROM ledger_entries
+			WHERE user_id = b.user_id AND remaining > 0 AND ends_at <= ?1), 0) AS BIGINT),
+		CAST(COALESCE((SELECT SUM(amount) FROM holds
+			WHERE subject = b.user_id AND meter = 'credits' AND period = '' AND started_at = 0 AND expires_at > ?1), 0) AS BIGINT)
+		FROM balances b WHERE b.user_id IN (` + tuples("?", n, 2) + `)`
+}
+
+// CreditBalances reads balances of many users as they are at now.
+func (q *Queries) CreditBalances(ctx context.Context, userIDs []string, now time.Time) (map[string]store.Balance, error) {
+	return readMap(ctx, q, balancesText, micros(now), userIDs, func(r scanner) (id string, b store.Balance, err error) {
+		err = r.Scan(&id, &b.Amount, &b.Reserved)
+		return id, b, err
+	})
+}
+
 // CreditBalance reads a balance as it is at now.
 func (q *Queries) CreditBalance(ctx context.Context, userID string, now time.Time) (store.Balance, error) {
 	return get(ctx, q, func(r scanner) (b store.Balance, err error) {

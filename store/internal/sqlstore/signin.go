@@ -84,6 +84,18 @@ func (q *Queries) SignInLocked(ctx context.Context, key string, now time.Time) (
 	return until, err
 }
 
+func locksText(n int) string {
+	return `SELECT key, locked_until FROM sign_in_failures WHERE locked_until > ?1 AND key IN (` + tuples("?", n, 2) + `)`
+}
+
+// SignInLocks returns until when those keys are locked that are.
+func (q *Queries) SignInLocks(ctx context.Context, keys []string, now time.Time) (map[string]time.Time, error) {
+	return readMap(ctx, q, locksText, micros(now), keys, func(r scanner) (key string, until time.Time, err error) {
+		err = r.Scan(&key, timeColumn{&until})
+		return key, until, err
+	})
+}
+
 // SignInUnlock forgets the attempts under a key and under those that begin with
 // a prefix.
 func (q *Queries) SignInUnlock(ctx context.Context, key, prefix string) (int, error) {

@@ -1,6 +1,9 @@
 package sqlstore
 
-import "strconv"
+import (
+	"context"
+	"strconv"
+)
 
 // partSizes are how many rows one statement reads or writes: few sizes, so that
 // few statements are prepared.
@@ -51,4 +54,24 @@ func tuples(tuple string, n, first int) string {
 		}
 	}
 	return string(out)
+}
+
+// readMap reads what there is of many keys. text makes the statement for some of
+// them, of which first is the first argument.
+func readMap[V any](ctx context.Context, q *Queries, text func(n int) string, first any, keys []string, scan func(scanner) (string, V, error)) (map[string]V, error) {
+	return read(ctx, q, func(c Reader) (map[string]V, error) {
+		found := make(map[string]V, len(keys))
+		return found, inParts(keys, func(part []string) error {
+			args := append(make([]any, 0, 1+len(part)), first)
+			for _, key := range part {
+				args = append(args, key)
+			}
+			_, err := all(ctx, c, func(r scanner) (struct{}, error) {
+				key, v, err := scan(r)
+				found[key] = v
+				return struct{}{}, err
+			}, text(len(part)), args...)
+			return err
+		})
+	})
 }
