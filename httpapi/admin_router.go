@@ -8,10 +8,10 @@ import (
 	"github.com/usermgmt/usermgmt/store"
 )
 
-// AdminRouter serves what admins do: they sign in, make keys for services and
-// do all that support staff does, without Ceilings. The prefix is as in
-// UserRouter, such as "/admin". The access tokens of other kinds of account are
-// ErrInvalidToken here.
+// AdminRouter serves what admins do: they sign in, make keys for services, keep
+// the accounts of staff and admins, and do all that support staff does, without
+// Ceilings. The prefix is as in UserRouter, such as "/admin". The access tokens of
+// other kinds of account are ErrInvalidToken here.
 func (a *API) AdminRouter(prefix string) http.Handler {
 	return a.routerOf(authn.KindAdmin, prefix, func(r *router) {
 		a.adminRoutes(r)

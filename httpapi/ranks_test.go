@@ -156,8 +156,8 @@ func TestCase_RT_08_RT_09_OperatorsAtOnce(t *testing.T) {
 	}
 }
 
-// A demoted admin is refused on a route that he was let in to with that token.
-func TestCase_RT_09_ADemotedAdmin(t *testing.T) {
+// Who was demoted is refused on a route that he was let in to with that token.
+func TestCase_RT_09_DemotedOperators(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, settings{})
 	root := w.admin()
@@ -170,6 +170,13 @@ func TestCase_RT_09_ADemotedAdmin(t *testing.T) {
 	w.call("GET", "/admin/admins", who.access, "").want(200, "")
 	w.call("PATCH", "/admin/admins/"+who.id, root.access, `{"permissions":["owner"]}`).want(200, "")
 	w.call("GET", "/admin/staff", who.access, "").want(200, "")
+
+	member, messages := w.member(store.StaffLead), "/staff/users/"+w.register("alice").id+"/messages"
+	for range 3 {
+		w.call("GET", messages, member.access, "").want(200, "")
+	}
+	w.call("PATCH", "/admin/staff/"+member.id, root.access, `{"level":1}`).want(200, "")
+	w.call("GET", messages, member.access, "").want(403, "forbidden")
 }
 
 // TestCase_PW_14_OperatorsOverHTTP: the device that changes the password goes on
