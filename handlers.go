@@ -27,6 +27,7 @@ func (m *Manager) buildAPI() {
 		Trail:            m.trail,
 		Allowlist:        m.allowlist,
 		Tasks:            m.runner,
+		Door:             m.door,
 		Authenticate:     m.authenticate(),
 		LimitByIP:        m.limitByIP(),
 		LimitLogin:       m.limitLogin(),

@@ -24,6 +24,9 @@ func (a *API) AdminRouter(prefix string) http.Handler {
 		a.taskRoutes(r)
 		a.userAdminRoutes(r)
 		a.deletedRoutes(r)
+		a.allMessageRoutes(r)
+		a.statsRoutes(r)
+		a.auditRoutes(r)
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/usermgmt/usermgmt/audit"
 	"github.com/usermgmt/usermgmt/authn"
 	"github.com/usermgmt/usermgmt/authz"
+	"github.com/usermgmt/usermgmt/internal/change"
 	"github.com/usermgmt/usermgmt/messagelog"
 	"github.com/usermgmt/usermgmt/metering"
 	"github.com/usermgmt/usermgmt/store"
@@ -35,6 +36,7 @@ type Config struct {
 	Trail     *audit.Trail
 	Allowlist *allowlist.List
 	Tasks     *tasks.Runner
+	Door      *change.Door
 
 	// Ceilings bound what support staff may do; the zero value grants nothing.
 	Ceilings authz.Ceilings

@@ -83,7 +83,7 @@ func newWorld(t *testing.T, s settings) *world {
 	secret := func(b byte) []byte { return bytes.Repeat([]byte{b}, 32) }
 	logger := slog.New(slog.NewTextHandler(w.logs, nil))
 
-	w.trail, err = audit.New(audit.Config{Store: db, Keys: [][]byte{secret(1)}, Clock: w.clock})
+	w.trail, err = audit.New(audit.Config{Store: w.store, Keys: [][]byte{secret(1)}, Clock: w.clock})
 	must(t, err)
 	t.Cleanup(func() { must(t, w.trail.Close()) })
 	versions := version.New()
@@ -131,6 +131,7 @@ func newWorld(t *testing.T, s settings) *world {
 		Authenticate: middleware.Authenticate(middleware.AuthenticateConfig{Verifier: verifier, Clock: w.clock}),
 		Allowlist:    w.allowlist(door, versions),
 		Tasks:        w.runner(door, s.tasks),
+		Door:         door,
 		Ceilings:     authz.Ceilings{CreditGrant: 1000, CreditDay: 2500, ReadMessages: true},
 		CursorKeys:   [][]byte{secret(3)}, Version: "1.2.3", Logger: logger, Clock: w.clock,
 		Health: []httpapi.HealthCheck{{Name: "database", Run: w.store.Ping}},

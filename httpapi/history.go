@@ -55,6 +55,23 @@ func (a *API) history(ctx context.Context, c *call, p authn.Principal) (History,
 	return out, nil
 }
 
+// timeOf reads a parameter that is a time, or a date, of which the beginning in
+// UTC counts. It is zero where the parameter is absent.
+func timeOf(c *call, name string) (time.Time, error) {
+	text := c.filters[name]
+	if text == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		t, err = time.Parse(time.DateOnly, text)
+	}
+	if err != nil {
+		return time.Time{}, store.Invalid(name, "format", "The parameter must be a time such as 2026-03-04T12:00:00Z.")
+	}
+	return t, nil
+}
+
 // dayOf reads a parameter that is a date, or a time of which the date counts. It
 // is zero where the parameter is absent.
 func dayOf(c *call, name string) (time.Time, error) {

@@ -157,7 +157,7 @@ func TestOpenAPI_IsComplete(t *testing.T) {
 	if len(sections) > 0 {
 		t.Errorf("sections that are not described: %v", slices.Collect(maps.Keys(sections)))
 	}
-	if len(ids) != 124 {
+	if len(ids) != 133 {
 		t.Errorf("%d operations", len(ids))
 	}
 	for _, word := range []string{"$schema", "ErrorModel", `"default":{"`, "additionalProperties\":{\"$ref"} {

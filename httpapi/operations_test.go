@@ -3,6 +3,9 @@ package httpapi_test
 import (
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/usermgmt/usermgmt/store"
 )
 
 // bodiesOfOperations are those of what admins do to the service.
@@ -20,6 +23,29 @@ func (s *steps) ofOperations() {
 	s.ofPlans(root)
 	s.ofSettings(root)
 	s.ofTasks(root)
+	s.ofMessages(root)
+	s.ofAudit(root)
+}
+
+func (s *steps) ofMessages(root string) {
+	s.t.Helper()
+	_, err := s.messages.Append(s.t.Context(), store.Message{UserID: "usr_1", CreatedAt: s.clock().Add(-time.Hour)})
+	must(s.t, err)
+	const before = "?before=2026-03-04T12:00:00Z"
+	s.step("delete-messages", "DELETE", "/admin/messages", root, "", 422)
+	s.step("delete-messages", "DELETE", "/admin/messages"+before, root, "", 200, "message.delete ok by admin on message")
+	s.step("delete-messages-by-post", "POST", "/admin/messages/delete"+before, root, "", 200) // nothing is left
+	s.step("list-all-messages", "GET", "/admin/messages", root, "", 200, "message.read ok by admin on message")
+	s.step("list-all-messages", "GET", "/admin/messages?user=usr_1", root, "", 200, "message.read ok by admin on user")
+	s.step("export-messages", "GET", "/admin/messages/export?format=csv", root, "", 200, "message.export ok by admin on message")
+	s.step("export-messages", "GET", "/admin/messages/export?format=xml", root, "", 422)
+}
+
+func (s *steps) ofAudit(root string) {
+	s.t.Helper()
+	s.step("anchor-audit", "POST", "/admin/audit/anchor", root, "", 200, "audit.anchor ok by admin on audit")
+	s.step("export-audit", "GET", "/admin/audit/export", root, "", 200, "audit.export ok by admin on audit")
+	s.step("list-audit", "GET", "/admin/audit", root, "", 200)
 }
 
 func (s *steps) ofTasks(root string) {

@@ -59,18 +59,24 @@ func (l *Log) retainPlan(ctx context.Context, plan store.Plan) error {
 	return l.purge(ctx, store.MessagePurge{Plan: plan.ID}, plan.MessageRetention)
 }
 
-// purge deletes what is older than an age, of which zero means for good, and
-// adapts how much at once to how long that takes.
+// purge deletes what is older than an age, of which zero means for good.
 func (l *Log) purge(ctx context.Context, p store.MessagePurge, age time.Duration) error {
 	if age == 0 {
 		return nil
 	}
 	p.Before = l.cfg.Clock().Add(-age)
+	_, err := l.purgeAll(ctx, p)
+	return err
+}
+
+// purgeAll deletes little at a time until nothing is left, and returns how much
+// it deleted. It adapts how much at once to how long that takes.
+func (l *Log) purgeAll(ctx context.Context, p store.MessagePurge) (deleted int64, err error) {
 	for p.Limit = firstChunk; ; {
 		began := l.cfg.Clock()
 		n, err := l.cfg.Store.MessagePurge(ctx, p)
-		if err != nil || n < p.Limit {
-			return err
+		if deleted += int64(n); err != nil || n < p.Limit {
+			return deleted, err
 		}
 		took := l.cfg.Clock().Sub(began)
 		switch {
@@ -82,7 +88,7 @@ func (l *Log) purge(ctx context.Context, p store.MessagePurge, age time.Duration
 		select {
 		case <-time.After(min(took, longestRest)):
 		case <-ctx.Done():
-			return ctx.Err()
+			return deleted, ctx.Err()
 		}
 	}
 }
