@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/usermgmt/usermgmt"
+	"github.com/usermgmt/usermgmt/account"
 	"github.com/usermgmt/usermgmt/authn"
 	"github.com/usermgmt/usermgmt/store"
 )
@@ -105,6 +106,32 @@ var mutators = []struct {
 	{"RT-08 the user leaves", func(t *testing.T, m *usermgmt.Manager, s *subject) error {
 		return m.Users().DeleteSelf(t.Context(), s.actor, s.user.ID, password)
 	}, 401, 401},
+	{"RT-08 the user is suspended among others", func(t *testing.T, m *usermgmt.Manager, s *subject) error {
+		_, err := m.Users().Bulk(t.Context(), usermgmt.System(), []string{"nobody", s.user.ID}, account.BulkSuspend, "", "a test")
+		return err
+	}, 401, 401},
+	{"RT-08 the user is deleted among others", func(t *testing.T, m *usermgmt.Manager, s *subject) error {
+		_, err := m.Users().Bulk(t.Context(), usermgmt.System(), []string{"nobody", s.user.ID}, account.BulkDelete, "", "a test")
+		return err
+	}, 401, 401},
+	{"RL-17 the user comes back", func(t *testing.T, m *usermgmt.Manager, s *subject) error { return comesBack(t, m, s) }, 401, 401},
+	{"RL-17 the user comes back and enables the key", func(t *testing.T, m *usermgmt.Manager, s *subject) error {
+		if err := comesBack(t, m, s); err != nil {
+			return err
+		}
+		owner := usermgmt.Principal{Subject: s.user.ID, Kind: authn.KindUser, AllScopes: true}
+		_, err := m.Keys().Enable(t.Context(), s.actor, owner, s.keyID)
+		return err
+	}, 401, 200},
+}
+
+// comesBack deletes and restores the user.
+func comesBack(t *testing.T, m *usermgmt.Manager, s *subject) error {
+	if err := m.Users().Delete(t.Context(), s.actor, s.user.ID, "a test"); err != nil {
+		return err
+	}
+	_, err := m.Users().Restore(t.Context(), usermgmt.System(), s.user.ID, account.RestoreChoice{}, "a test")
+	return err
 }
 
 // However warm the caches are, the very next request after a mutator has
