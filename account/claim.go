@@ -102,8 +102,15 @@ func (p *prover) claimID(ctx context.Context, id string, from netip.Addr) (claim
 // another hash than the one compared (errHashChanged), the account is looked up
 // again. The claim that it returns is for the record of a failure, of which all
 // take the same time.
+//
+// An attempt waits for its turn to hash before it looks anything up. So one that
+// finds no room costs next to nothing and is alike for all names, and none counts
+// that is not compared: a flood locks nobody out who was not guessed at.
 func (p *prover) prove(ctx context.Context, look func() (claim, error), password string, act func(c claim, rehash bool) error) (claim, error) {
 	try := p.cfg.Hasher.Begin()
+	if err := try.Enter(ctx); err != nil {
+		return claim{}, err
+	}
 	c, err := p.tryToProve(ctx, try, look, password, act)
 	if err != nil {
 		// Where the schemes cannot be read, those of this attempt have to do.
@@ -113,34 +120,55 @@ func (p *prover) prove(ctx context.Context, look func() (claim, error), password
 	return c, err
 }
 
+// tryToProve takes over the turn of an attempt.
 func (p *prover) tryToProve(ctx context.Context, try *authn.Attempt, look func() (claim, error), password string, act func(c claim, rehash bool) error) (claim, error) {
-	c, err := look()
-	if err != nil {
-		return c, err
-	}
-	if err := p.count(ctx, try, c, password); err != nil {
-		return c, err
-	}
-	for range hashChanges {
-		rehash, err := compare(ctx, try, c, password)
-		if errors.Is(err, store.ErrUnavailable) {
-			// Nothing was compared: were it to count, a flood of attempts would lock
-			// out those who try again. It counts where this cannot be written.
-			_ = p.cfg.Store.SignInForgive(context.WithoutCancel(ctx), c.counter)
+	c, rehash, err := p.compareCounted(ctx, try, look, password)
+	counter := c.counter
+	for compared := 1; err == nil; compared++ {
+		err = act(c, rehash)
+		if cutShort(err) {
+			p.forgive(ctx, counter)
 		}
-		if err != nil {
+		if !errors.Is(err, errHashChanged) {
 			return c, err
 		}
-		if err := act(c, rehash); !errors.Is(err, errHashChanged) {
-			return c, err
+		if compared == hashChanges {
+			return c, store.Unavailable(err)
 		}
-		counter := c.counter
 		if c, err = look(); err != nil {
 			return c, err
 		}
 		c.counter = counter // where it was counted
+		if rehash, err = compare(ctx, try, c, password); cutShort(err) {
+			p.forgive(ctx, counter)
+		}
 	}
-	return c, store.Unavailable(errHashChanged)
+	return c, err
+}
+
+// cutShort reports whether an error says nothing of the password.
+func cutShort(err error) bool {
+	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// forgive takes back an attempt whose password was right and of which nothing
+// came. It counts where this cannot be written.
+func (p *prover) forgive(ctx context.Context, counter string) {
+	_ = p.cfg.Store.SignInForgive(context.WithoutCancel(ctx), counter)
+}
+
+// compareCounted looks a claim up, counts the attempt and compares the password,
+// in the turn of the attempt, which it ends.
+func (p *prover) compareCounted(ctx context.Context, try *authn.Attempt, look func() (claim, error), password string) (c claim, rehash bool, err error) {
+	defer try.Leave()
+	if c, err = look(); err != nil {
+		return c, false, err
+	}
+	if err := p.count(ctx, try, c, password); err != nil {
+		return c, false, err
+	}
+	rehash, err = compare(ctx, try, c, password)
+	return c, rehash, err
 }
 
 // count counts an attempt, and refuses it while its counter is locked.
@@ -153,8 +181,9 @@ func (p *prover) count(ctx context.Context, try *authn.Attempt, c claim, passwor
 	if !failures.LockedUntil.After(now) {
 		return nil
 	}
-	// The answer stands, also where the hash has to be left out for load.
-	_ = try.Pretend(ctx, password)
+	if err := try.Pretend(ctx, password); err != nil {
+		return err
+	}
 	return &store.Error{
 		Code:       store.ErrLocked,
 		Detail:     "There were too many failed attempts. Try again later.",

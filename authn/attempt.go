@@ -22,6 +22,7 @@ import (
 // An Attempt is for one goroutine.
 type Attempt struct {
 	hasher   *Hasher
+	inside   bool // it has its turn
 	began    time.Time
 	slowdown float64       // of the machine before this attempt, alike for all
 	queued   time.Duration // waiting for a turn, alike for all too
@@ -32,6 +33,27 @@ type Attempt struct {
 // measure is real time, so no injected clock here.
 func (h *Hasher) Begin() *Attempt {
 	return &Attempt{hasher: h, began: time.Now(), slowdown: h.pace.lately()}
+}
+
+// Enter waits for a turn to hash, which lasts until Leave: what has to be done
+// right before a comparison is done then, and only for attempts that are compared.
+// It fails with store.ErrUnavailable like Hash, at once where the queue is full.
+// Whoever enters before anything is looked up need not pad that refusal: it knows
+// of no name.
+func (a *Attempt) Enter(ctx context.Context) error {
+	asked := time.Now()
+	if err := a.hasher.gate.admit(ctx); err != nil {
+		return err
+	}
+	a.queued += time.Since(asked)
+	a.inside = true
+	return nil
+}
+
+// Leave ends the turn that Enter began.
+func (a *Attempt) Leave() {
+	a.inside = false
+	a.hasher.gate.dismiss()
 }
 
 // Verify reports whether the password belongs to the stored hash, and if so
@@ -111,13 +133,15 @@ func blur() {
 	}
 }
 
-// inTurn hashes once there is a slot.
+// inTurn hashes once there is a slot, which may be had already.
 func (a *Attempt) inTurn(ctx context.Context, hash func() error) error {
-	asked := time.Now()
-	return a.hasher.gate.run(ctx, func() error {
-		a.queued += time.Since(asked)
-		return hash()
-	})
+	if !a.inside {
+		if err := a.Enter(ctx); err != nil {
+			return err
+		}
+		defer a.Leave()
+	}
+	return hash()
 }
 
 // pretend makes a hash as configured, and drops it. Which password it is makes

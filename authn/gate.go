@@ -53,15 +53,28 @@ func (g *gate) enter(ctx context.Context) error {
 
 func (g *gate) leave() { <-g.slots }
 
-// run runs one hash in its turn.
-func (g *gate) run(ctx context.Context, hash func() error) error {
+// admit takes a place and waits for a slot. Unless it fails, dismiss must follow.
+func (g *gate) admit(ctx context.Context) error {
 	if err := g.take(); err != nil {
 		return err
 	}
-	defer g.giveBack()
 	if err := g.enter(ctx); err != nil {
+		g.giveBack()
 		return err
 	}
-	defer g.leave()
+	return nil
+}
+
+func (g *gate) dismiss() {
+	g.leave()
+	g.giveBack()
+}
+
+// run runs one hash in its turn.
+func (g *gate) run(ctx context.Context, hash func() error) error {
+	if err := g.admit(ctx); err != nil {
+		return err
+	}
+	defer g.dismiss()
 	return hash()
 }
