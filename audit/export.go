@@ -121,7 +121,7 @@ func exporter(w io.Writer, format string) (write func(exported) error, flush fun
 func export(e store.AuditEvent) exported {
 	out := exported{
 		ID: e.ID, Seq: e.Seq, At: e.At, Actor: exportedActor{Kind: e.ActorKind, ID: e.ActorID},
-		Action: e.Action, Target: exportedTarget(e.Target), Result: e.Result, RequestID: e.RequestID, Count: e.Count,
+		Action: e.Action, Target: exportedTarget{e.Target.Kind, e.Target.ID}, Result: e.Result, RequestID: e.RequestID, Count: e.Count,
 		Changes: json.RawMessage("{}"),
 	}
 	if e.OnBehalfOf != "" {

@@ -101,6 +101,7 @@ func (k key) sumEvent(e store.AuditEvent) []byte {
 	f.text(e.Action)
 	f.text(e.Target.Kind)
 	f.text(e.Target.ID)
+	f.text(e.Target.Owner)
 	f.text(string(e.Result))
 	f.text(e.RequestID)
 	f.number(e.Count)

@@ -58,8 +58,8 @@ func (t *Trail) purge(ctx context.Context, upTo int64) error {
 	}
 }
 
-// Erase deletes the details of all events that a subject is the target or the
-// actor of: names, addresses, reasons and values. The events stay and the trail
+// Erase deletes the details of all events that a subject, or something that is
+// its, is the target of, or that it is the actor of: names, addresses, reasons and values. The events stay and the trail
 // verifies. Through the Queries of a transaction it happens in that; through a
 // Store in several, a part at a time, and is safe to repeat.
 func (t *Trail) Erase(ctx context.Context, q store.Queries, subject string) error {

@@ -143,6 +143,7 @@ func TestTheTrailVerifiesAfterAPurge(t *testing.T) {
 	l := openLedger(t)
 	l.change(3)
 	l.Record(store.Change{Action: "user.update", Actor: store.Actor{Kind: store.ActorUser, ID: "usr_1", Name: "ann", IP: "192.0.2.1"}, Target: store.Target{Kind: "key", ID: "key_1"}})
+	l.Record(store.Change{Action: "key.revoke", Actor: store.Actor{Kind: store.ActorStaff, ID: "stf_1", Name: "sam", IP: "192.0.2.3"}, Target: store.Target{Kind: "key", ID: "key_1", Owner: "usr_1"}, Reason: "ann asked for it"})
 	l.Record(store.Change{Action: "user.update", Actor: store.Actor{Kind: store.ActorUser, ID: "usr_2", Name: "bob", IP: "192.0.2.2"}, Target: store.Target{Kind: "key", ID: "key_2"}})
 	l.must(l.Flush(t.Context()))
 	l.anchor()
@@ -151,9 +152,9 @@ func TestTheTrailVerifiesAfterAPurge(t *testing.T) {
 	list, err := l.List(t.Context(), store.AuditFilter{}, store.Page{})
 	l.must(err)
 	for _, e := range list.Items {
-		if about := e.Target.ID == "usr_1" || e.ActorID == "usr_1"; about != (e.Detail == nil) || !l.Check(e) {
+		if about := e.Target.ID == "usr_1" || e.Target.Owner == "usr_1" || e.ActorID == "usr_1"; about != (e.Detail == nil) || !l.Check(e) {
 			t.Errorf("%+v", e)
 		}
 	}
-	l.wants(audit.Verification{Events: 5, FromSeq: 1, ToSeq: 5, AnchoredSeq: 5})
+	l.wants(audit.Verification{Events: 6, FromSeq: 1, ToSeq: 6, AnchoredSeq: 6})
 }

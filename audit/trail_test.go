@@ -91,6 +91,7 @@ func TestCheckFindsEveryEdit(t *testing.T) {
 		"action":         func(e *store.AuditEvent) { e.Action = "user.reactivate" },
 		"target kind":    func(e *store.AuditEvent) { e.Target.Kind = "key" },
 		"target":         func(e *store.AuditEvent) { e.Target.ID = "usr_3" },
+		"target's owner": func(e *store.AuditEvent) { e.Target.Owner = "usr_3" },
 		"result":         func(e *store.AuditEvent) { e.Result = store.Denied },
 		"request":        func(e *store.AuditEvent) { e.RequestID = "req_2" },
 		"count":          func(e *store.AuditEvent) { e.Count = 2 },

@@ -176,6 +176,7 @@ func TestCase_AU_04_S9_VerifyFindsWhatWasTamperedWith(t *testing.T) {
 		"edited on behalf":   {[]string{"UPDATE audit_events SET on_behalf_of = '' WHERE seq = 5"}, 4, 5, audit.Edited},
 		"edited action":      {[]string{"UPDATE audit_events SET action = 'user.reactivate' WHERE seq = 5"}, 4, 5, audit.Edited},
 		"edited target kind": {[]string{"UPDATE audit_events SET target_kind = 'key' WHERE seq = 5"}, 4, 5, audit.Edited},
+		"edited owner":       {[]string{"UPDATE audit_events SET target_owner = 'usr_9' WHERE seq = 5"}, 4, 5, audit.Edited},
 		"edited target":      {[]string{"UPDATE audit_events SET target_id = 'usr_9' WHERE seq = 5"}, 4, 5, audit.Edited},
 		"edited result":      {[]string{"UPDATE audit_events SET result = 'denied' WHERE seq = 5"}, 4, 5, audit.Edited},
 		"edited request":     {[]string{"UPDATE audit_events SET request_id = 'req_9' WHERE seq = 5"}, 4, 5, audit.Edited},
@@ -246,7 +247,7 @@ func TestCase_AU_04_S9_VerifyFindsWhatWasTamperedWith(t *testing.T) {
 // forged adds a copy of an event that says something else, at a place.
 func forged(seq int) string {
 	return fmt.Sprintf(`INSERT INTO audit_events SELECT %d, 'aud_forged', at, actor_kind, actor_id, on_behalf_of, 'user.register', target_kind,
-		target_id, result, request_id, count, detail_hash, key_id, mac, chain FROM audit_events WHERE seq = 10`, seq)
+		target_id, target_owner, result, request_id, count, detail_hash, key_id, mac, chain FROM audit_events WHERE seq = 10`, seq)
 }
 
 // Who puts back an older copy of the database, and lets it go on, is found by the

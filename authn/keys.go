@@ -97,7 +97,7 @@ func (k *Keys) Create(ctx context.Context, actor store.Actor, creator Principal,
 		if err := tx.insert(ctx, &made, secret); err != nil {
 			return err
 		}
-		tx.record("key.create", made.ID, diffKeys(store.APIKey{}, made))
+		tx.record("key.create", made.UserID, made.ID, diffKeys(store.APIKey{}, made))
 		return nil
 	})
 	return made, secret, err
@@ -207,7 +207,7 @@ func (k *Keys) Rotate(ctx context.Context, actor store.Actor, creator Principal,
 		}
 		changes := diffKeys(before, after)
 		changes["successor"] = store.Diff{To: made.ID}
-		tx.record("key.rotate", before.ID, changes)
+		tx.record("key.rotate", before.UserID, before.ID, changes)
 		return nil
 	})
 	return made, secret, err
@@ -277,13 +277,13 @@ func (tx keyTx) write(ctx context.Context, action string, before, after store.AP
 	if len(changes) == 0 {
 		return nil
 	}
-	tx.record(action, after.ID, changes)
+	tx.record(action, after.UserID, after.ID, changes)
 	return tx.q.APIKeyUpdate(ctx, after)
 }
 
-func (tx keyTx) record(action, id string, changes map[string]store.Diff) {
+func (tx keyTx) record(action, owner, id string, changes map[string]store.Diff) {
 	tx.c.Action = action
-	tx.c.Target = store.Target{Kind: "key", ID: id}
+	tx.c.Target = store.Target{Kind: "key", ID: id, Owner: owner}
 	tx.c.Changes = changes
 	tx.c.Affects = append(tx.c.Affects, store.KeyVersion(id))
 }

@@ -214,7 +214,7 @@ func (e *exchange) endSession(ctx context.Context, c *store.Change) error {
 	if e.from.IP.IsValid() {
 		c.Actor.IP = e.from.IP.String()
 	}
-	c.Target = store.Target{Kind: "session", ID: e.session.ID}
+	c.Target = store.Target{Kind: "session", ID: e.session.ID, Owner: e.session.Subject}
 	c.Result = store.Denied
 	c.Affects = append(c.Affects, store.SessionVersion(e.session.ID))
 	return nil

@@ -138,7 +138,7 @@ func (s *Sessions) Revoke(ctx context.Context, actor store.Actor, subject, sessi
 			return errNoSession()
 		}
 		c.Action = "session.revoke"
-		c.Target = store.Target{Kind: "session", ID: sessionID}
+		c.Target = store.Target{Kind: "session", ID: sessionID, Owner: subject}
 		c.Affects = append(c.Affects, store.SessionVersion(sessionID))
 		return nil
 	})

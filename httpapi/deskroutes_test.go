@@ -125,6 +125,9 @@ func TestCase_AU_01_TheDeskSaysWho(t *testing.T) {
 		list, err := w.trail.List(t.Context(), store.AuditFilter{}, store.Page{Limit: 1})
 		must(t, err)
 		e := list.Items[0]
+		if of := w.call("GET", "/admin/users/"+alice.id+"/audit?limit=1", root.access, "").items(); of[0]["id"] != e.ID {
+			t.Errorf("%s: what the trail has of alice ends with %v", op.OperationID, of[0]["action"])
+		}
 		_, why, _ := strings.Cut(body, `"reason":"`)
 		why, _, _ = strings.Cut(why, `"`)
 		target := alice.id

@@ -208,7 +208,7 @@ func (c *call) target(action authz.Action) store.Target {
 	kind, _, _ := strings.Cut(string(action), ".")
 	switch {
 	case isID(c.keyID):
-		return store.Target{Kind: "key", ID: c.keyID}
+		return store.Target{Kind: "key", ID: c.keyID, Owner: c.id}
 	case strings.HasPrefix(c.id, ids.User) && isID(c.id):
 		return store.Target{Kind: string(authn.KindUser), ID: c.id}
 	case isID(c.id):

@@ -52,7 +52,7 @@ type AuditDetail struct {
 type AuditFilter struct {
 	ActorID  string
 	TargetID string
-	About    string // id of whom the event was done to or by
+	About    string // id of an account: what was done to it or what is its, or by it
 	Action   string
 	Result   Result
 	From     time.Time // at or after

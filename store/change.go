@@ -14,8 +14,9 @@ const (
 
 // Target names what an action was done to.
 type Target struct {
-	Kind string // "user", "session", "key", "plan" ...
-	ID   string
+	Kind  string // "user", "session", "key", "plan" ...
+	ID    string
+	Owner string // id of the account whose it is, where the target is not the account itself
 }
 
 // Diff is one changed field. Values are JSON-encodable and never secrets.

@@ -16,7 +16,7 @@ import (
 func newEvent() store.AuditEvent {
 	return store.AuditEvent{
 		ID: newID("aud_"), At: moment(0), ActorKind: store.ActorAdmin, ActorID: "adm_1", OnBehalfOf: "usr_9",
-		Action: "user.update", Target: store.Target{Kind: "user", ID: "usr_1"}, Result: store.OK, RequestID: "r1",
+		Action: "user.update", Target: store.Target{Kind: "key", ID: "key_1", Owner: "usr_1"}, Result: store.OK, RequestID: "r1",
 		Count: 3, DetailHash: []byte{1, 0, 2}, KeyID: "k1", MAC: []byte{3, 4},
 		Detail: &store.AuditDetail{Salt: []byte{5, 0}, ActorName: "root", IP: "192.0.2.1", Reason: "asked",
 			Changes: json.RawMessage(`{"plan":{"from":"free","to":"pro"}}`)},
@@ -165,6 +165,7 @@ func testAuditFilters(t *testing.T, s store.Store) {
 		e := newEvent()
 		e.ActorID = []string{"adm_1", "usr_2"}[i%2]
 		e.Target.ID = []string{"usr_1", "usr_2", "usr_3"}[i%3]
+		e.Target.Owner = []string{"", "usr_1"}[i%2]
 		e.Action = []string{"user.update", "user.delete"}[i/6]
 		e.Result = []store.Result{store.OK, store.OK, store.Denied, store.Failed}[i%4]
 		e.At = moment(i / 4)
@@ -202,7 +203,7 @@ func testAuditFilters(t *testing.T, s store.Store) {
 // selects reports whether a filter selects an event.
 func selects(f store.AuditFilter, e store.AuditEvent) bool {
 	return (f.ActorID == "" || e.ActorID == f.ActorID) && (f.TargetID == "" || e.Target.ID == f.TargetID) &&
-		(f.About == "" || e.Target.ID == f.About || e.ActorID == f.About) &&
+		(f.About == "" || e.Target.ID == f.About || e.Target.Owner == f.About || e.ActorID == f.About) &&
 		(f.Action == "" || e.Action == f.Action) && (f.Result == "" || e.Result == f.Result) &&
 		!e.At.Before(f.From) && (f.Until.IsZero() || e.At.Before(f.Until))
 }
@@ -213,7 +214,10 @@ func testAuditErase(t *testing.T, s store.Store) {
 		events[i] = newEvent()
 	}
 	events[0].Target.ID, events[2].ActorID, events[3].Target.ID, events[3].ActorID = "usr_2", "usr_2", "usr_2", "usr_2"
-	events[4].Target.ID = "usr_2"
+	events[4].Target.Owner = "usr_2"
+	for _, i := range []int{0, 2, 3} {
+		events[i].Target.Owner = ""
+	}
 	must(t, s.AuditInsert(t.Context(), events, plainLink))
 	sequence(t, s)
 	all := placed(store.AuditHead{}, events...)

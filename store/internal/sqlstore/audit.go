@@ -11,14 +11,14 @@ import (
 
 const (
 	auditFields = `e.seq, e.id, e.at, e.actor_kind, e.actor_id, e.on_behalf_of, e.action,
-		e.target_kind, e.target_id, e.result, e.request_id, e.count, e.detail_hash, e.key_id, e.mac, e.chain,
+		e.target_kind, e.target_id, e.target_owner, e.result, e.request_id, e.count, e.detail_hash, e.key_id, e.mac, e.chain,
 		d.event_id, COALESCE(d.salt, e.detail_hash), COALESCE(d.actor_name, ''), COALESCE(d.ip, ''),
 		COALESCE(d.reason, ''), COALESCE(d.changes, '')`
 	auditFrom = `audit_events e LEFT JOIN audit_details d ON d.event_id = e.id`
 
 	auditInsert = `INSERT INTO audit_events (seq, id, at, actor_kind, actor_id, on_behalf_of, action, target_kind,
-			target_id, result, request_id, count, detail_hash, key_id, mac, chain)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) ON CONFLICT DO NOTHING`
+			target_id, target_owner, result, request_id, count, detail_hash, key_id, mac, chain)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) ON CONFLICT DO NOTHING`
 	auditDetailInsert = `INSERT INTO audit_details (event_id, salt, actor_name, ip, reason, changes)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6)`
 	auditHas   = `SELECT 1 FROM audit_events WHERE id = ?1`
@@ -33,7 +33,7 @@ func scanAuditEvent(r scanner) (e store.AuditEvent, err error) {
 	var d store.AuditDetail
 	var detailOf sql.NullString
 	err = r.Scan(&e.Seq, &e.ID, timeColumn{&e.At}, &e.ActorKind, &e.ActorID, &e.OnBehalfOf, &e.Action,
-		&e.Target.Kind, &e.Target.ID, &e.Result, &e.RequestID, &e.Count, blobColumn{&e.DetailHash}, &e.KeyID,
+		&e.Target.Kind, &e.Target.ID, &e.Target.Owner, &e.Result, &e.RequestID, &e.Count, blobColumn{&e.DetailHash}, &e.KeyID,
 		blobColumn{&e.MAC}, blobColumn{&e.Chain},
 		&detailOf, blobColumn{&d.Salt}, &d.ActorName, &d.IP, &d.Reason, rawColumn{&d.Changes})
 	if detailOf.Valid {
@@ -75,7 +75,7 @@ func (q *Queries) AuditInsert(ctx context.Context, events []store.AuditEvent, li
 
 func insertEvent(ctx context.Context, c Conn, e store.AuditEvent) error {
 	n, err := exec(ctx, c, auditInsert, e.Seq, e.ID, micros(e.At), string(e.ActorKind), e.ActorID, e.OnBehalfOf,
-		e.Action, e.Target.Kind, e.Target.ID, string(e.Result), e.RequestID, max(e.Count, 1),
+		e.Action, e.Target.Kind, e.Target.ID, e.Target.Owner, string(e.Result), e.RequestID, max(e.Count, 1),
 		bytes(e.DetailHash), e.KeyID, bytes(e.MAC), bytes(e.Chain))
 	switch {
 	case err != nil:
@@ -132,7 +132,10 @@ func (q *Queries) AuditList(ctx context.Context, filters store.AuditFilter, p st
 	}
 	var f filter
 	if filters.About != "" {
-		f.oneOf(filters.About, "e.target_id = ?%[1]d", "e.actor_id = ?%[1]d AND e.target_id <> ?%[1]d")
+		f.oneOf(filters.About,
+			"e.target_id = ?%[1]d",
+			"e.target_owner = ?%[1]d AND e.target_owner <> '' AND e.target_id <> ?%[1]d",
+			"e.actor_id = ?%[1]d AND e.target_id <> ?%[1]d AND e.target_owner <> ?%[1]d")
 	}
 	f.equal("e.actor_id", filters.ActorID)
 	f.equal("e.target_id", filters.TargetID)

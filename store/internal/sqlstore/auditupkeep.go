@@ -7,9 +7,12 @@ import (
 )
 
 const (
-	// Two statements, because one with OR would look at all details.
+	// Three statements, because one with OR would look at all details.
 	auditErase = `DELETE FROM audit_details WHERE event_id IN (
 		SELECT d.event_id FROM audit_events e JOIN audit_details d ON d.event_id = e.id WHERE e.target_id = ?1 LIMIT ?2)`
+	auditEraseOf = `DELETE FROM audit_details WHERE event_id IN (
+		SELECT d.event_id FROM audit_events e JOIN audit_details d ON d.event_id = e.id
+		WHERE e.target_owner = ?1 AND e.target_owner <> '' LIMIT ?2)`
 	auditEraseBy = `DELETE FROM audit_details WHERE event_id IN (
 		SELECT d.event_id FROM audit_events e JOIN audit_details d ON d.event_id = e.id WHERE e.actor_id = ?1 LIMIT ?2)`
 
@@ -25,15 +28,19 @@ const (
 		WHERE kind = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3`
 )
 
-// AuditErase deletes details of what was done to or by a subject.
+// AuditErase deletes details of what was done to a subject and to what is its, or
+// by it.
 func (q *Queries) AuditErase(ctx context.Context, subject string, limit int) (int, error) {
 	return write(ctx, q, func(c Conn) (int, error) {
-		erased, err := exec(ctx, c, auditErase, subject, limit)
-		if err != nil {
-			return 0, err
+		var erased int64
+		for _, statement := range []string{auditErase, auditEraseOf, auditEraseBy} {
+			n, err := exec(ctx, c, statement, subject, int64(limit)-erased)
+			if err != nil {
+				return 0, err
+			}
+			erased += n
 		}
-		n, err := exec(ctx, c, auditEraseBy, subject, int64(limit)-erased)
-		return int(erased + n), err
+		return int(erased), nil
 	})
 }
 

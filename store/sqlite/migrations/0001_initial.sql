@@ -352,6 +352,7 @@ CREATE TABLE audit_events (
     action       TEXT    NOT NULL,
     target_kind  TEXT    NOT NULL,
     target_id    TEXT    NOT NULL,
+    target_owner TEXT    NOT NULL,
     result       TEXT    NOT NULL,
     request_id   TEXT    NOT NULL,
     count        INTEGER NOT NULL,
@@ -363,6 +364,7 @@ CREATE TABLE audit_events (
 CREATE INDEX audit_events_by_time   ON audit_events (at, id);
 CREATE INDEX audit_events_by_actor  ON audit_events (actor_id, at, id);
 CREATE INDEX audit_events_by_target ON audit_events (target_id, at, id);
+CREATE INDEX audit_events_by_owner  ON audit_events (target_owner, at, id) WHERE target_owner <> '';
 CREATE INDEX audit_events_by_action ON audit_events (action, at, id);
 CREATE INDEX audit_events_by_result ON audit_events (result, at, id) WHERE result <> 'ok';
 
