@@ -27,18 +27,11 @@ var migrations embed.FS
 type schema struct {
 	folder string // its migrations
 	page   int    // bytes; 0 is SQLite's own choice
-
-	logPages int // after how many the log is written back; 0 is SQLite's own choice
 }
 
 // messagePage has room for some messages of the usual size. Of pages of four
 // KiB one message takes several, and twice the time.
 const messagePage = 16 << 10
-
-// mainLogPages are 16 MiB, as many as those of messages get by SQLite's own choice
-// of 1,000 pages: counters of many users are on many pages, most of which are
-// written again before the log is written back.
-const mainLogPages = 4000
 
 // Options are the settings of a Store. The zero value is right for most.
 type Options struct {
@@ -76,7 +69,7 @@ func Open(ctx context.Context, path string, opts *Options) (*Store, error) {
 }
 
 func open(ctx context.Context, path string, opts Options) (*Store, error) {
-	d, err := openDatabase(ctx, path, schema{folder: "migrations", logPages: mainLogPages}, opts)
+	d, err := openDatabase(ctx, path, schema{folder: "migrations"}, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +94,7 @@ func openDatabase(ctx context.Context, path string, holds schema, opts Options) 
 		return nil, refusal(err)
 	}
 	patience := max(opts.BusyTimeout, openPatience)
-	writes, err := openWriter(dsn(file, writeRules), patience, holds.logPages)
+	writes, err := openWriter(dsn(file, writeRules), patience)
 	if err != nil {
 		return nil, err
 	}
