@@ -32,7 +32,7 @@ func clock() time.Time { return noon }
 type tap struct {
 	store.Store
 	gate    chan struct{} // when set, an append waits for a token or its context
-	fail    error
+	fault   atomic.Pointer[error]
 	batches atomic.Int64
 }
 
@@ -47,6 +47,15 @@ func openStore(t *testing.T, folder string) *tap {
 	return &tap{Store: db}
 }
 
+// fail makes appends fail with an error; nil ends that.
+func (s *tap) fail(err error) {
+	if err == nil {
+		s.fault.Store(nil)
+		return
+	}
+	s.fault.Store(&err)
+}
+
 func (s *tap) MessageAppend(ctx context.Context, batch []store.Message) ([]store.Message, error) {
 	if s.gate != nil {
 		select {
@@ -56,8 +65,8 @@ func (s *tap) MessageAppend(ctx context.Context, batch []store.Message) ([]store
 		}
 	}
 	s.batches.Add(1)
-	if s.fail != nil {
-		return nil, s.fail
+	if err := s.fault.Load(); err != nil {
+		return nil, *err
 	}
 	return s.Store.MessageAppend(ctx, batch)
 }
@@ -328,7 +337,7 @@ func TestAStoreThatHangsIsUnavailable(t *testing.T) {
 func TestCase_L4_AFaultIsTheCallersToSee(t *testing.T) {
 	t.Parallel()
 	s := openStore(t, t.TempDir())
-	s.fail = store.Unavailable(errors.New("disk full"))
+	s.fail(store.Unavailable(errors.New("disk full")))
 	if _, err := open(t, s).Append(t.Context(), chat()); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("Append = %v, want ErrUnavailable", err)
 	}

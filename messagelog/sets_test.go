@@ -141,7 +141,7 @@ func TestALargeSetIsNotOvertakenForEver(t *testing.T) {
 func TestASetBeyondTheWindowIsStoredAtOnce(t *testing.T) {
 	t.Parallel()
 	s := openStore(t, t.TempDir())
-	log := messagelog.New(messagelog.Config{Store: s, Window: 10, MaxWait: 50 * time.Millisecond})
+	log := messagelog.New(messagelog.Config{Store: s, Window: 10, MaxWait: 500 * time.Millisecond})
 	t.Cleanup(func() { log.Close() })
 	first, large := unnamed(5), unnamed(25)
 	for i := range first {
@@ -160,7 +160,7 @@ func TestASetBeyondTheWindowIsStoredAtOnce(t *testing.T) {
 		}
 	}
 
-	s.fail = errBusy
+	s.fail(errBusy)
 	if _, err := log.EnqueueAll(t.Context(), unnamed(25)); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("with a store that fails: %v", err)
 	}
@@ -173,7 +173,7 @@ func TestASetBeyondTheWindowIsStoredAtOnce(t *testing.T) {
 	if n := log.Stats().Waiting; n != 1 {
 		t.Errorf("%d wait, want the one", n)
 	}
-	s.fail = nil
+	s.fail(nil)
 	mustClose(t, log)
 	list, err := log.List(t.Context(), store.MessageFilter{}, store.Page{Limit: store.MaxLimit})
 	if err != nil || len(list.Items) != 31 {
