@@ -278,7 +278,7 @@ func TestDeletedOperators(t *testing.T) {
 			t.Errorf("%s: a device is known still", kind)
 		}
 		for _, counter := range counters {
-			if until, err := h.store.SignInLocked(t.Context(), counter, noon); err != nil || !until.IsZero() {
+			if until, err := h.store.SignInLocks(t.Context(), []string{counter}, noon); err != nil || len(until) > 0 {
 				t.Errorf("%s: the counter %s is locked until %v, %v", kind, counter, until, err)
 			}
 		}

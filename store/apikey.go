@@ -1,6 +1,31 @@
 package store
 
-import "time"
+import (
+	"context"
+	"time"
+)
+
+// APIKeyStore keeps API keys.
+type APIKeyStore interface {
+	APIKeyInsert(ctx context.Context, k APIKeyHash) error
+	// APIKeyGet finds a key of one user; another user's is ErrNotFound.
+	APIKeyGet(ctx context.Context, userID, id string) (APIKey, error)
+	// APIKeyWithUser finds a key by the hash of its secret, with its owner, in
+	// one query.
+	APIKeyWithUser(ctx context.Context, hash [32]byte) (APIKey, User, error)
+	// APIKeyUpdate replaces Name, Scopes, AllowedIPs, RateLimit, Limits, Status,
+	// ExpiresAt, RetiresAt and RevokedAt.
+	APIKeyUpdate(ctx context.Context, k APIKey) error
+	// APIKeyList lists a user's keys, revoked ones included.
+	APIKeyList(ctx context.Context, userID string, p Page) (List[APIKey], error)
+	// APIKeyCount counts a user's keys that are neither revoked nor expired at
+	// now. What it costs does not grow with those that are.
+	APIKeyCount(ctx context.Context, userID string, now time.Time) (int, error)
+	// APIKeyTake removes and returns all keys of a user.
+	APIKeyTake(ctx context.Context, userID string) ([]APIKeyHash, error)
+	// APIKeyUsed sets LastUsedAt of many keys at once, never back in time.
+	APIKeyUsed(ctx context.Context, uses []KeyUse) error
+}
 
 // APIKey is a user's API key, without its secret. Keys that were rotated into
 // one another share a family; limits, usage and rate belong to the family.

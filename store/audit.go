@@ -1,9 +1,47 @@
 package store
 
 import (
+	"context"
 	"encoding/json"
 	"time"
 )
+
+// AuditStore keeps the audit trail.
+type AuditStore interface {
+	// AuditInsert appends events and their details, in their order. Each gets
+	// the Seq after that of the head and the Chain that link computes, and is
+	// the head then, all in the transaction of the call: one that is rolled back
+	// leaves no gap. An id that exists is ErrConflict for the whole batch; events
+	// that stand where the next one belongs are ErrInternal.
+	//
+	// A driver whose transactions write at the same time need not make them wait
+	// for each other here: it may store events without a place, for AuditSequence.
+	AuditInsert(ctx context.Context, events []AuditEvent, link AuditLink) error
+	// AuditSequence gives a place to committed events that have none, at most
+	// limit in one transaction, and returns how many there were; fewer than the
+	// limit means that none is left. Where AuditInsert gives each its place, there
+	// are none.
+	AuditSequence(ctx context.Context, limit int, link AuditLink) (int, error)
+	// AuditHead is the end of the trail, zero when it never had an event.
+	AuditHead(ctx context.Context) (AuditHead, error)
+	// AuditAfter returns at most limit events after a Seq, in order, with their
+	// details, where those were not erased.
+	AuditAfter(ctx context.Context, seq int64, limit int) ([]AuditEvent, error)
+	AuditList(ctx context.Context, f AuditFilter, p Page) (List[AuditEvent], error)
+	// AuditErase deletes at most limit details of events that a subject is the
+	// target or the actor of, and returns how many; the events stay. Fewer than
+	// the limit means that none is left.
+	AuditErase(ctx context.Context, subject string, limit int) (int, error)
+	// AuditPurge deletes at most limit events up to a Seq, from the oldest on,
+	// with their details, and the anchors before that Seq. It returns how many
+	// events went; fewer than the limit means that none is left.
+	AuditPurge(ctx context.Context, upTo int64, limit int) (int, error)
+	// AuditAnchorPut stores an anchor. One of its kind and Seq that exists stays.
+	AuditAnchorPut(ctx context.Context, a AuditAnchor) error
+	// AuditAnchors returns at most limit anchors of a kind before a Seq, the last
+	// of them first.
+	AuditAnchors(ctx context.Context, kind AuditAnchorKind, before int64, limit int) ([]AuditAnchor, error)
+}
 
 // AuditEvent is one row of the audit trail. What is personal (names, address,
 // the values before and after, the reason) stands in Detail, which can be

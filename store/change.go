@@ -1,6 +1,29 @@
 package store
 
-import "time"
+import (
+	"context"
+	"time"
+)
+
+// FeedStore keeps the change feed: which version keys ended, in the order of
+// commits.
+type FeedStore interface {
+	// FeedAppend adds one row a key. Inside InTx it must be the last statement:
+	// a driver may serialise committers from here on, so that ids appear in the
+	// order of commits.
+	FeedAppend(ctx context.Context, origin string, at time.Time, keys []string) error
+	// FeedAfter returns at most limit rows after an id, in order.
+	FeedAfter(ctx context.Context, id int64, limit int) ([]FeedRow, error)
+	// FeedBounds returns the smallest id still there and the largest ever
+	// given. An empty feed that never had a row gives 0, 0; one that was purged
+	// whole gives newest+1, newest.
+	FeedBounds(ctx context.Context) (oldest, newest int64, err error)
+	// FeedPurge deletes at most limit rows from the oldest on, up to the first
+	// that is not older than a time: it leaves no gap, so that a follower whose
+	// next id is at least the oldest has missed nothing. It returns how many
+	// went.
+	FeedPurge(ctx context.Context, before time.Time, limit int) (int, error)
+}
 
 // Result is how an audited action ended.
 type Result string

@@ -1,6 +1,33 @@
 package store
 
-import "time"
+import (
+	"context"
+	"time"
+)
+
+// CreditStore keeps balances and the ledger. What leases hold and spend of a
+// balance is MeterStore's.
+type CreditStore interface {
+	// CreditGrant adds a grant and returns its entry, and whether it is that of
+	// an earlier call with the same idempotency key. With GrantTopUp it adds only
+	// what is missing to Amount in what is left of all grants of its Source; when
+	// nothing is, the entry has the Amount 0. A balance above MaxAmount is
+	// ErrConflict. Grants of the user that have expired are written down first.
+	CreditGrant(ctx context.Context, g Grant) (entry LedgerEntry, replayed bool, err error)
+	CreditBalance(ctx context.Context, userID string, now time.Time) (Balance, error)
+	// CreditBalances is CreditBalance for many users; those who never had credits
+	// may be left out.
+	CreditBalances(ctx context.Context, userIDs []string, now time.Time) (map[string]Balance, error)
+	// CreditEnded returns at most limit grants that ended at now or before, of
+	// which something is left, in the order of ExpiresAt and ID; those are also
+	// what after is: the place of the last one seen.
+	CreditEnded(ctx context.Context, now time.Time, after Position, limit int) ([]LedgerEntry, error)
+	// CreditExpire writes down, in one transaction, which grants of users ended
+	// at now or before, and returns how many did. Until then they are spent no
+	// more and do not count in a balance either.
+	CreditExpire(ctx context.Context, users []string, now time.Time) (int, error)
+	LedgerList(ctx context.Context, userID string, p Page) (List[LedgerEntry], error)
+}
 
 // Credits is the meter that is an account's balance, in micro-units. What is
 // reserved of it is held back from the balance, and what is settled is spent

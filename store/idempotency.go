@@ -1,6 +1,20 @@
 package store
 
-import "time"
+import (
+	"context"
+	"time"
+)
+
+// IdempotencyStore remembers requests that must not be carried out twice.
+type IdempotencyStore interface {
+	// IdempotencyGet finds what is remembered at now, or ErrNotFound.
+	IdempotencyGet(ctx context.Context, caller, route, key string, now time.Time) (IdempotencyRecord, error)
+	// IdempotencyPut remembers a request. One that is remembered already, at
+	// CreatedAt, is ErrConflict; one that has expired is replaced.
+	IdempotencyPut(ctx context.Context, r IdempotencyRecord) error
+	// IdempotencyPurge deletes at most limit records that expired before a time.
+	IdempotencyPurge(ctx context.Context, before time.Time, limit int) (int, error)
+}
 
 // Idempotency makes a request harmless to repeat: who sent it, on which route,
 // under which key, and the hash of its body.

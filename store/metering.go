@@ -1,6 +1,75 @@
 package store
 
-import "time"
+import (
+	"context"
+	"time"
+)
+
+// MeterStore keeps counts and leases.
+type MeterStore interface {
+	// MeterReserve decides on many leases in their order, in one transaction:
+	// each sees what those before it took. A member is admitted when all of its
+	// limits admit it, and then counts against all of them; a refused member
+	// writes nothing. Of the meter Credits the balance must cover it too, and
+	// what is consumed is spent from the grants: in the order of their priority,
+	// then those that end soonest, then the oldest. A member with an Idempotency that was admitted before gets
+	// the first's verdict, as long as that is remembered; the record is written
+	// with the charge. An id that exists is ErrConflict for the whole batch.
+	MeterReserve(ctx context.Context, batch []Reserve) ([]ReserveResult, error)
+	// MeterSettle ends many leases in one transaction. The first ending of a
+	// lease stands: a later one changes nothing and gets the first's answer. A
+	// lease that is settled after its deadline, as MeterExtend knows it, counts the
+	// same and ends as ReservationSettledLate. Credits are taken down to zero, and what is missing
+	// is the shortfall. An unknown id is ErrNotFound for the whole batch.
+	MeterSettle(ctx context.Context, batch []Settle) ([]Reservation, error)
+	// MeterExtend moves the deadline of a held lease and returns it. One that
+	// ended, or whose deadline has passed, is returned as it is. Its deadline has
+	// passed also when a lease or consume was decided on at a later time and found
+	// it past: now may have been read before that, and its place may be another's.
+	MeterExtend(ctx context.Context, id string, now, expiresAt time.Time) (Reservation, error)
+	// MeterPurge deletes at most limit leases and consumes whose deadline was
+	// before a time, and their end too where they have one, and returns how many
+	// went. What they counted stays counted; a late settle or a refund of one is
+	// ErrNotFound.
+	MeterPurge(ctx context.Context, before time.Time, limit int) (int, error)
+	// MeterAdd counts units without a limit.
+	MeterAdd(ctx context.Context, batch []UsageAdd) error
+	// MeterUsage reads counters as they are at now, in the order given.
+	MeterUsage(ctx context.Context, counters []CounterLimit, now time.Time) ([]CounterState, error)
+	// MeterRefund gives back what a settled lease was charged: its units to the
+	// counters, but of what a counter was reset since only to the history, and its
+	// credits to the grants they came from, of which one that has ended in the
+	// meantime is gone again at once. The first refund stands; a later one changes
+	// nothing and gets its answer. The ID may also be that of credits that were
+	// consumed, or of a spend in the ledger, whose whole charge is refunded. A
+	// lease that is not settled is ErrConflict, and so is one that ended before
+	// r.Since, or is purged and known by its spend only.
+	MeterRefund(ctx context.Context, r Refund) (Reservation, error)
+	// MeterReset sets counters to 0. Leases that are held stay, and the history
+	// keeps what was counted.
+	MeterReset(ctx context.Context, counters []Counter) error
+	// UsageHistory returns what was counted of a meter on each day from a date
+	// until before another, oldest first; days without any are left out. Dates
+	// are as in Counter.Start.
+	UsageHistory(ctx context.Context, subject, meter string, from, until time.Time) ([]UsagePoint, error)
+	// UsageDays returns what all users together used of each meter on each day
+	// from a date until before another, oldest first, then by meter; of one meter
+	// when one is named. What it costs grows with the counters in that range, so
+	// with users, days and meters.
+	UsageDays(ctx context.Context, meter string, from, until time.Time) ([]UsagePoint, error)
+	// UsageTop returns at most limit users who used most of a meter on the days
+	// from a date until before another, most first, then by id. It costs what
+	// UsageDays does.
+	UsageTop(ctx context.Context, meter string, from, until time.Time, limit int) ([]UserUsage, error)
+	// UsagePurge deletes at most limit counters of windows that started before a
+	// date and returns how many went.
+	UsagePurge(ctx context.Context, before time.Time, limit int) (int, error)
+	// MeterErase deletes at most limit rows of all that is kept of a subject, a
+	// user or the family of a key: its counters, balance, ledger, and the leases
+	// that were made at a time or later. It returns how many went; fewer than the
+	// limit means that none is left.
+	MeterErase(ctx context.Context, subject string, since time.Time, limit int) (int, error)
+}
 
 // Window is the calendar period a limit counts over, in the account's time
 // zone.
@@ -40,47 +109,6 @@ type Limit struct {
 	Meter  string `json:"meter"`
 	Window Window `json:"window"`
 	Limit  int64  `json:"limit"` // Unlimited, or 0 and more
-}
-
-// GrantMode says what a periodic credit grant does with what is left.
-type GrantMode string
-
-// The grant modes.
-const (
-	GrantAdd   GrantMode = "add"
-	GrantTopUp GrantMode = "top_up"
-)
-
-// CreditGrant is what a plan grants at the start of each window, in micro-units.
-type CreditGrant struct {
-	Amount int64     `json:"amount"`
-	Window Window    `json:"window"`
-	Mode   GrantMode `json:"mode"`
-}
-
-// Interruption says what a stream that broke off is charged.
-type Interruption string
-
-// The interruption policies.
-const (
-	ChargeDelivered Interruption = "charge_delivered"
-	ChargeEstimate  Interruption = "charge_estimate"
-	ChargeNothing   Interruption = "charge_nothing"
-)
-
-// Plan is what a group of users may use.
-type Plan struct {
-	ID                   string // a slug chosen by whoever made it
-	Name                 string
-	Limits               []Limit
-	CreditGrant          *CreditGrant // nil for none
-	RateLimit            string       // such as "20/s,burst=40"; empty means the configured one
-	OnInterrupt          Interruption
-	MessageTextRetention time.Duration // zero means for good
-	MessageRetention     time.Duration // zero means for good
-	FromConfig           bool          // made from the configuration and not edited since
-	CreatedAt            time.Time
-	UpdatedAt            time.Time
 }
 
 // Counter is one running total: what one limit of one subject counts in one

@@ -1,6 +1,24 @@
 package store
 
-import "time"
+import (
+	"context"
+	"time"
+)
+
+// ServiceKeyStore keeps the keys of services.
+type ServiceKeyStore interface {
+	ServiceKeyInsert(ctx context.Context, k ServiceKeyHash) error
+	ServiceKeyGet(ctx context.Context, id string) (ServiceKey, error)
+	// ServiceKeyByHash finds a key by the hash of its secret.
+	ServiceKeyByHash(ctx context.Context, hash [32]byte) (ServiceKey, error)
+	// ServiceKeyUpdate replaces Name, Scopes, AllowedIPs, Status, ExpiresAt and
+	// RevokedAt.
+	ServiceKeyUpdate(ctx context.Context, k ServiceKey) error
+	// ServiceKeyList lists all keys, revoked ones included.
+	ServiceKeyList(ctx context.Context, p Page) (List[ServiceKey], error)
+	// ServiceKeyUsed sets LastUsedAt of many keys at once, never back in time.
+	ServiceKeyUsed(ctx context.Context, uses []KeyUse) error
+}
 
 // ServiceKey is the credential of a service that asks over HTTP, without its
 // secret.

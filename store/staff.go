@@ -1,6 +1,24 @@
 package store
 
-import "time"
+import (
+	"context"
+	"time"
+)
+
+// StaffStore keeps support staff. As with admins, names, hashes and sessions
+// stand elsewhere.
+type StaffStore interface {
+	StaffInsert(ctx context.Context, s Staff) error
+	StaffGet(ctx context.Context, id string) (Staff, error)
+	// StaffUpdate replaces every field but ID and CreatedAt.
+	StaffUpdate(ctx context.Context, s Staff) error
+	// StaffDelete removes the row alone, as UserDelete does.
+	StaffDelete(ctx context.Context, id string) error
+	StaffList(ctx context.Context, p Page) (List[Staff], error)
+	// SessionWithStaff reads a session and the member of staff it belongs to in
+	// one query.
+	SessionWithStaff(ctx context.Context, id string) (Session, Staff, error)
+}
 
 // StaffLevel is how much a member of the support staff may do: each level may
 // what those below it may.

@@ -1,6 +1,30 @@
 package store
 
-import "time"
+import (
+	"context"
+	"time"
+)
+
+// TaskStore keeps the runs of tasks that several instances share.
+type TaskStore interface {
+	// TaskClaim takes a run that nobody has and no other run of the task is in
+	// the way of: one that has not finished and whose lease is not over at
+	// c.Now. It reports whether it did, with the run taken, or with that which
+	// is in the way or has finished. Of any number of claims at once one
+	// succeeds. A lease that lasts longer than twice what c asks for was written
+	// by a clock that was wrong, and counts as over.
+	TaskClaim(ctx context.Context, c TaskClaim) (TaskRun, bool, error)
+	// TaskRenew moves the lease of a run that has not finished and still has the
+	// fence, and reports whether it did.
+	TaskRenew(ctx context.Context, task string, scheduledAt time.Time, fence int64, leaseUntil time.Time) (bool, error)
+	// TaskFinish ends a run that has not finished and still has r.Fence, with
+	// r.Status, r.Detail and r.FinishedAt, and reports whether it did.
+	TaskFinish(ctx context.Context, r TaskRun) (bool, error)
+	// TaskRuns returns the latest runs of a task, newest first.
+	TaskRuns(ctx context.Context, task string, limit int) ([]TaskRun, error)
+	// TaskPurge deletes at most limit runs that were due before a time.
+	TaskPurge(ctx context.Context, before time.Time, limit int) (int, error)
+}
 
 // TaskRun is one run of a task that several instances share: it happens once for
 // each time that the task is due.

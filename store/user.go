@@ -1,9 +1,77 @@
 package store
 
 import (
+	"context"
 	"encoding/json"
 	"time"
 )
+
+// UserStore keeps users, the names they hold and their password hashes.
+type UserStore interface {
+	UserInsert(ctx context.Context, u User) error
+	UserGet(ctx context.Context, id string) (User, error)
+	// UserUpdate replaces every field but ID and CreatedAt.
+	UserUpdate(ctx context.Context, u User) error
+	// UserDelete removes the row alone: identifiers, hashes and keys have
+	// methods of their own.
+	UserDelete(ctx context.Context, id string) error
+	// UserList lists users. A Sort that the filter does not offer is
+	// ErrValidation. What a page costs depends neither on where in the list it is
+	// nor on how many users there are; a filter by Status also costs what
+	// SuspensionEnd has to write down. The total of everybody is kept and exact;
+	// what a filter selects is counted, up to TotalCap.
+	UserList(ctx context.Context, f UserFilter, p Page) (List[User], error)
+	// UserCounts counts users and deleted ones as they are at now, from kept
+	// counters.
+	UserCounts(ctx context.Context, now time.Time) (UserCounts, error)
+	// UserSignUps returns how many of the users there are now signed up on each
+	// day from a date until before another, oldest first, from kept counters;
+	// days without any are left out.
+	UserSignUps(ctx context.Context, from, until time.Time) ([]DayCount, error)
+	// UserSignIns returns how many users last signed in at or after a time. What
+	// it costs grows with them, a step in an index each.
+	UserSignIns(ctx context.Context, since time.Time) (int64, error)
+	// SuspensionEnd makes at most limit users active whose suspension ended
+	// before a time, and returns how many. They were active already: it writes
+	// down what is so, and keeps lists by Status quick.
+	SuspensionEnd(ctx context.Context, before time.Time, limit int) (int, error)
+
+	// IdentifierInsert takes a name. One that is held by anybody, live or
+	// deleted, is ErrUsernameTaken or ErrEmailTaken.
+	IdentifierInsert(ctx context.Context, id Identifier) error
+	// IdentifierGet finds who holds a name.
+	IdentifierGet(ctx context.Context, kind IdentifierKind, value string) (Identifier, error)
+	// IdentifierDelete frees the names of a kind that a subject holds.
+	IdentifierDelete(ctx context.Context, kind IdentifierKind, subject string) error
+
+	PasswordHashGet(ctx context.Context, subject string) (PasswordHash, error)
+	// PasswordHashPut inserts or replaces.
+	PasswordHashPut(ctx context.Context, h PasswordHash) error
+	// PasswordHashReplace stores h only while the hash is still old, and reports
+	// whether it was; a missing one was not.
+	PasswordHashReplace(ctx context.Context, old string, h PasswordHash) (bool, error)
+	// PasswordHashDelete is nil when there is none.
+	PasswordHashDelete(ctx context.Context, subject string) error
+	// PasswordSchemes returns each scheme that a stored hash has, once, in order.
+	// What it costs grows with the schemes, not with the hashes.
+	PasswordSchemes(ctx context.Context) ([]string, error)
+
+	DeletedUserInsert(ctx context.Context, d DeletedUser) error
+	DeletedUserGet(ctx context.Context, id string) (DeletedUser, error)
+	// DeletedUserPurging marks a deleted user as one whose purge has begun, and
+	// brings PurgeAt forward to a time.
+	DeletedUserPurging(ctx context.Context, id string, at time.Time) error
+	// DeletedUserDelete removes the row alone; the user name has a method of its
+	// own.
+	DeletedUserDelete(ctx context.Context, id string) error
+	// DeletedUserList lists deleted users, by the time of their deletion. A Sort
+	// that the filter does not offer is ErrValidation.
+	DeletedUserList(ctx context.Context, f DeletedUserFilter, p Page) (List[DeletedUser], error)
+	// DeletedUsersDue returns at most limit deleted users whose PurgeAt is now or
+	// before, in the order of PurgeAt and ID; those are also what after is: the
+	// place of the last one seen.
+	DeletedUsersDue(ctx context.Context, now time.Time, after Position, limit int) ([]DeletedUser, error)
+}
 
 // Status is the state of an account or a key.
 type Status string

@@ -181,7 +181,6 @@ func callEverything(ctx context.Context, q *sqlstore.Queries) {
 	q.SessionWithStaff(ctx, "s")
 	q.SettingGet(ctx, "x")
 	q.SettingPut(ctx, store.Setting{Name: "x"})
-	q.SignInLocked(ctx, "user:u", now)
 	q.SignInLocks(ctx, []string{"user:u"}, now)
 	q.SignInUnlock(ctx, "user:u", "device:u:")
 	q.UserDelete(ctx, "u")

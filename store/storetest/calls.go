@@ -114,7 +114,6 @@ func calls(s store.Store, u store.User, v store.Session, k store.APIKeyHash, tok
 		{"SessionWithStaff", func(c context.Context) error { _, _, err := s.SessionWithStaff(c, v.ID); return err }},
 		{"SettingGet", func(c context.Context) error { return drop(s.SettingGet(c, "x")) }},
 		{"SettingPut", func(c context.Context) error { return s.SettingPut(c, store.Setting{Name: "x"}) }},
-		{"SignInLocked", func(c context.Context) error { return drop(s.SignInLocked(c, u.ID, moment(0))) }},
 		{"SignInLocks", func(c context.Context) error { return drop(s.SignInLocks(c, []string{u.ID}, moment(0))) }},
 		{"SignInUnlock", func(c context.Context) error { return drop(s.SignInUnlock(c, u.ID, "device:")) }},
 		{"SessionWithAdmin", func(c context.Context) error { _, _, err := s.SessionWithAdmin(c, v.ID); return err }},

@@ -35,15 +35,19 @@ func testSignInLocks(t *testing.T, open Opener) {
 		_, err := s.SignInAttempt(t.Context(), key, rule, moment(0))
 		must(t, err)
 	}
-	t.Run("SignInLocked/UntilItsEnd", func(t *testing.T) {
+	locked := func(t *testing.T, key string, now time.Time) time.Time {
+		t.Helper()
+		return got(s.SignInLocks(t.Context(), []string{newID("k"), key}, now))(t)[key]
+	}
+	t.Run("SignInLocks/UntilTheirEnd", func(t *testing.T) {
 		t.Parallel()
 		key, end := newID("k"), kept(moment(0).Add(rule.Window))
-		want(t, got(s.SignInLocked(t.Context(), key, moment(0)))(t), time.Time{})
+		want(t, locked(t, key, moment(0)), time.Time{})
 		attempt(t, key)
-		want(t, got(s.SignInLocked(t.Context(), key, moment(0)))(t), time.Time{})
+		want(t, locked(t, key, moment(0)), time.Time{})
 		attempt(t, key)
-		want(t, got(s.SignInLocked(t.Context(), key, moment(1)))(t), end)
-		want(t, got(s.SignInLocked(t.Context(), key, end))(t), time.Time{})
+		want(t, locked(t, key, moment(1)), end)
+		want(t, locked(t, key, end), time.Time{})
 	})
 	t.Run("SignInLocks/OfMany", func(t *testing.T) {
 		t.Parallel()
@@ -71,7 +75,7 @@ func testSignInLocks(t *testing.T, open Opener) {
 		}
 		want(t, got(s.SignInUnlock(t.Context(), key, prefix))(t), 3)
 		want(t, got(s.SignInUnlock(t.Context(), key, prefix))(t), 0)
-		want(t, got(s.SignInLocked(t.Context(), key, moment(1)))(t), time.Time{})
-		want(t, got(s.SignInLocked(t.Context(), "device:"+id+"x:192.0.2.1", moment(1)))(t), kept(moment(0).Add(rule.Window)))
+		want(t, locked(t, key, moment(1)), time.Time{})
+		want(t, locked(t, "device:"+id+"x:192.0.2.1", moment(1)), kept(moment(0).Add(rule.Window)))
 	})
 }

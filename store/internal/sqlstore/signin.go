@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/usermgmt/usermgmt/store"
@@ -31,7 +30,6 @@ const (
 		RETURNING count, locked_until`
 	signInClear   = `DELETE FROM sign_in_failures WHERE key = ?1`
 	signInForgive = `UPDATE sign_in_failures SET count = count - 1 WHERE key = ?1 AND count > 0 AND locked_until = 0`
-	signInLocked  = `SELECT locked_until FROM sign_in_failures WHERE key = ?1 AND locked_until > ?2`
 	signInUnlock  = `DELETE FROM sign_in_failures WHERE key = ?1 OR key >= ?2 AND key < ?3`
 	signInPurge   = `DELETE FROM sign_in_failures WHERE key IN (
 		SELECT key FROM sign_in_failures WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)`
@@ -70,18 +68,6 @@ func (q *Queries) SignInClear(ctx context.Context, key string) error {
 func (q *Queries) SignInForgive(ctx context.Context, key string) error {
 	_, err := q.change(ctx, signInForgive, key)
 	return err
-}
-
-// SignInLocked returns until when a key is locked.
-func (q *Queries) SignInLocked(ctx context.Context, key string, now time.Time) (time.Time, error) {
-	until, err := get(ctx, q, func(r scanner) (until time.Time, err error) {
-		err = r.Scan(timeColumn{&until})
-		return until, err
-	}, signInLocked, key, micros(now))
-	if errors.Is(err, store.ErrNotFound) {
-		return time.Time{}, nil
-	}
-	return until, err
 }
 
 func locksText(n int) string {
