@@ -152,6 +152,29 @@ func TestCase_C3_EveryMutatorReachesTheCaches(t *testing.T) {
 	}
 }
 
+// That a key of a deleted user was refused, and is remembered to be, does not
+// outlast its being enabled again.
+func TestCase_C6_ARefusalDoesNotHideARestoredKey(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	s := h.subject("alice")
+	if err := h.mgr.Users().Delete(t.Context(), s.actor, s.user.ID, "a test"); err != nil {
+		t.Fatal(err)
+	}
+	if h.ask(s); s.keySay != 401 {
+		t.Fatalf("the key of a deleted user: %d", s.keySay)
+	}
+	if _, err := h.mgr.Users().Restore(t.Context(), usermgmt.System(), s.user.ID, account.RestoreChoice{}, "a test"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.mgr.Keys().Enable(t.Context(), s.actor, usermgmt.PrincipalOf(s.user), s.keyID); err != nil {
+		t.Fatal(err)
+	}
+	if h.ask(s); s.keySay != 200 {
+		t.Errorf("the key when it is enabled again: %d", s.keySay)
+	}
+}
+
 // A second process, whose caches are warm too, follows within a second.
 func TestCase_C1_C5_AnotherInstanceFollows(t *testing.T) {
 	t.Parallel()

@@ -45,7 +45,7 @@ func (u *Users) Restore(ctx context.Context, actor store.Actor, id string, choic
 			return err
 		}
 		c.Action, c.Target, c.Reason = "user.restore", targetUser(id), reason
-		c.Affects = []string{store.UserVersion(id)}
+		c.Affects = append(c.Affects, store.UserVersion(id))
 		return q.DeletedUserDelete(ctx, id)
 	})
 	if err != nil {
@@ -190,6 +190,7 @@ func keysAgain(ctx context.Context, q store.Queries, c *store.Change, keys []rem
 		if err := q.APIKeyInsert(ctx, key); err != nil {
 			return err
 		}
+		c.Affects = append(c.Affects, store.SecretVersion(key.Hash))
 	}
 	if len(suspended) > 0 {
 		c.Changes["keys_suspended"] = store.Diff{To: suspended}

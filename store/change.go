@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/hex"
 	"time"
 )
 
@@ -60,8 +61,8 @@ type Change struct {
 	Changes map[string]Diff
 
 	// Affects are the version keys whose cached verdicts end with this change:
-	// UserVersion, AdminVersion, StaffVersion, SessionVersion, KeyVersion, ServiceKeyVersion,
-	// PlanVersion or EveryVersion.
+	// UserVersion, AdminVersion, StaffVersion, SessionVersion, KeyVersion,
+	// SecretVersion, ServiceKeyVersion, PlanVersion or EveryVersion.
 	Affects []string
 }
 
@@ -83,6 +84,10 @@ func SessionVersion(id string) string { return "session:" + id }
 
 // KeyVersion is the version key of one API key.
 func KeyVersion(id string) string { return "key:" + id }
+
+// SecretVersion is the version key of whether there is an API key with a secret of
+// this hash: of what was found out about it while there was none.
+func SecretVersion(hash [32]byte) string { return "secret:" + hex.EncodeToString(hash[:8]) }
 
 // ServiceKeyVersion is the version key of one service key.
 func ServiceKeyVersion(id string) string { return "service_key:" + id }
