@@ -87,6 +87,7 @@ func (s *Service) grantOnce(ctx context.Context, q store.Queries, actor store.Ac
 		record, err := q.IdempotencyGet(ctx, id.Caller, id.Route, id.Key, now)
 		if err == nil {
 			entry, err := replayOf(record, *id)
+			entry.Reason = in.Reason
 			return entry, true, err
 		}
 		if !errors.Is(err, store.ErrNotFound) {
@@ -114,7 +115,7 @@ func (s *Service) grantOnce(ctx context.Context, q store.Queries, actor store.Ac
 	if err != nil || id == nil {
 		return entry, replayed, err
 	}
-	outcome, err := json.Marshal(entryText(entry))
+	outcome, err := outcomeOf(entry)
 	if err != nil {
 		return entry, replayed, err
 	}
@@ -169,9 +170,16 @@ type entryText struct {
 	GrantID        string           `json:"grant_id"`
 	ReservationID  string           `json:"reservation_id"`
 	Outcome        string           `json:"outcome"`
-	Reason         string           `json:"reason"`
+	Reason         string           `json:"reason,omitempty"` // not kept
 	IdempotencyKey string           `json:"idempotency_key"`
 	CreatedAt      time.Time        `json:"created_at"`
+}
+
+// outcomeOf leaves out the reason, which may name a person: a purge erases the
+// ledger, and not what is remembered of requests. Whoever repeats one says it again.
+func outcomeOf(entry store.LedgerEntry) ([]byte, error) {
+	entry.Reason = ""
+	return json.Marshal(entryText(entry))
 }
 
 func replayOf(record store.IdempotencyRecord, asked store.Idempotency) (store.LedgerEntry, error) {

@@ -2,6 +2,7 @@ package metering_test
 
 import (
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -198,6 +199,25 @@ func TestCase_Q7_ARepeatedGrantIsAnsweredAfterItsEnd(t *testing.T) {
 		}
 	}
 	b.wantBalance(t, 0, 0)
+}
+
+// What is remembered of a request outlives a user who is purged meanwhile.
+func TestWhatIsRememberedOfAGrantNamesNobody(t *testing.T) {
+	t.Parallel()
+	b := open(t).withUser(t)
+	in := metering.NewGrant{Amount: 7, Reason: "for Ann Example", Idempotency: once(metering.Charge{}, "I", "body").Idempotency}
+	granted, _, err := b.GrantCredits(t.Context(), staff, ann.Subject, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	record, err := b.store.IdempotencyGet(t.Context(), in.Idempotency.Caller, in.Idempotency.Route, in.Idempotency.Key, b.now)
+	if err != nil || strings.Contains(string(record.Outcome), "Example") {
+		t.Errorf("remembered: %s, %v", record.Outcome, err)
+	}
+	again, replayed, err := b.GrantCredits(t.Context(), staff, ann.Subject, in)
+	if err != nil || !replayed || again != granted || again.Reason != in.Reason {
+		t.Errorf("asked again: %+v, %v, want %+v", again, err, granted)
+	}
 }
 
 func TestGrantCreditsChecksItsInput(t *testing.T) {
