@@ -18,6 +18,10 @@ const (
 	// purgesAtOnce is how many deleted users are looked up at a time.
 	purgesAtOnce = 100
 
+	// lateFor is for how long after a purge it is looked for what a request that was
+	// under way has still written: twice as long as PurgeDue is to be called after.
+	lateFor = 2 * time.Hour
+
 	purgeDueReason = "the time for which deleted users are kept is over"
 )
 
@@ -37,10 +41,34 @@ func (u *Users) Purge(ctx context.Context, actor store.Actor, id, reason string)
 	return u.purge(ctx, actor, id, reason)
 }
 
-// PurgeDue purges the deleted users whose time has come, and finishes what was
-// cut short. It returns how many it purged. One that cannot be purged holds up
-// none of the others: its error is among those returned.
+// PurgeDue purges the deleted users whose time has come, finishes what was cut
+// short, and erases what requests that were under way still wrote of those who
+// were purged in the last two hours: it is to be called each hour. It returns how
+// many it purged. One that cannot be purged holds up none of the others: its error
+// is among those returned.
 func (u *Users) PurgeDue(ctx context.Context) (purged int, err error) {
+	purged, err = u.purgeDue(ctx)
+	return purged, errors.Join(err, u.eraseLate(ctx))
+}
+
+// eraseLate erases what was written of users after they were purged: a request that
+// began before may log its message and report its usage whenever it ends.
+func (u *Users) eraseLate(ctx context.Context) error {
+	purges := store.AuditFilter{Action: "user.purge", From: u.cfg.now().Add(-lateFor)}
+	for e, err := range u.cfg.Trail.All(ctx, purges, store.OldestFirst) {
+		if err != nil {
+			return err
+		}
+		for _, erase := range []erasure{u.messageErasure(e.Target.ID), u.meterErasure(e.Target.ID, e.At.Add(-lateFor))} {
+			if err := inChunks(ctx, erase); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (u *Users) purgeDue(ctx context.Context) (purged int, err error) {
 	now := u.cfg.now()
 	var faults []error
 	for after := (store.Position{}); ; {
@@ -138,7 +166,7 @@ func (u *Users) erasures(d store.DeletedUser) []erasure {
 		u.cfg.Logger.Warn("a deleted user is purged without what was sealed", "user", id, "error", err)
 	}
 	all := []erasure{
-		func(ctx context.Context, limit int) (int, error) { return s.MessageErase(ctx, id, limit) },
+		u.messageErasure(id),
 		func(ctx context.Context, limit int) (int, error) { return s.SessionErase(ctx, id, limit) },
 		func(ctx context.Context, _ int) (int, error) { return 0, s.KnownDeviceDelete(ctx, id) },
 		func(ctx context.Context, _ int) (int, error) {
@@ -157,6 +185,10 @@ func (u *Users) erasures(d store.DeletedUser) []erasure {
 		all = append(all, u.trailErasure(k.ID))
 	}
 	return all
+}
+
+func (u *Users) messageErasure(id string) erasure {
+	return func(ctx context.Context, limit int) (int, error) { return u.cfg.Store.MessageErase(ctx, id, limit) }
 }
 
 func (u *Users) meterErasure(subject string, since time.Time) erasure {

@@ -357,6 +357,41 @@ func TestPurgeDue(t *testing.T) {
 	}
 }
 
+// A request that was under way while its user was purged writes when it ends.
+func TestWhatIsWrittenAfterAPurgeIsErased(t *testing.T) {
+	t.Parallel()
+	a := newAttic(t, asItIs)
+	alice, bob := a.settle("alice"), a.settle("robert")
+	must(t, a.Delete(t.Context(), staff, alice.ID, "left"))
+	must(t, a.Purge(t.Context(), staff, alice.ID, "for good"))
+	before := a.rows("robert")
+	a.pass(50 * time.Minute)
+	for _, u := range []store.User{alice, bob} {
+		_, err := a.messages.Append(t.Context(), store.Message{ID: "msg_after_" + u.ID, UserID: u.ID, Username: u.Username, ConversationID: "c2"})
+		must(t, err)
+		day := store.Counter{Subject: u.ID, Meter: "tokens", Window: store.Day, Start: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)}
+		must(t, a.store.MeterAdd(t.Context(), []store.UsageAdd{{Counters: []store.Counter{day}, Amount: 3}}))
+	}
+	if len(a.rows(alice.ID)["usage"]) == 0 {
+		t.Error("nothing was written late")
+	}
+	a.pass(50 * time.Minute)
+	if n, err := a.PurgeDue(t.Context()); n != 0 || err != nil {
+		t.Errorf("purged %d: %v", n, err)
+	}
+	for table, rows := range a.rows(alice.ID) {
+		if table != "audit_events" && table != "change_feed" {
+			t.Errorf("%s: %q", table, rows)
+		}
+	}
+	if after := a.rows("robert"); len(after["messages.message_logs"]) != len(before["messages.message_logs"])+1 {
+		t.Error("somebody else's message is gone")
+	}
+	if e := a.events("user.purge"); len(e) != 1 || e[0].Detail == nil || e[0].Detail.Reason != "for good" {
+		t.Errorf("the trail: %+v", e)
+	}
+}
+
 // Whose sealed part cannot be opened any more can still be purged, though not
 // come back.
 func TestPurgeWithoutTheKey(t *testing.T) {
