@@ -28,6 +28,8 @@ func TestTheTourOfTheReadme(t *testing.T) {
 	for _, want := range []string{
 		`"username":"alice`, `"reply":"You said: hello there"`, `data: {"delta":"You "}`, `event: done`,
 		`"status":"settled","settled":42`, `"meter":"conversations"`, `"role":"assistant"`, `"reply":"You said: by key"`, `"code":"invalid_token"`,
+		`"level":3`, `"kind":"grant","amount":5000000,"balance_after":5000000`, `"code":"ceiling_exceeded"`,
+		`"credits":{"balance":5000000,"reserved":0}}`, `"valid":true`,
 	} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("the tour did not print %s:\n%s", want, out)
