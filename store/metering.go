@@ -20,7 +20,9 @@ type MeterStore interface {
 	// lease stands: a later one changes nothing and gets the first's answer. A
 	// lease that is settled after its deadline, as MeterExtend knows it, counts the
 	// same and ends as ReservationSettledLate. Credits are taken down to zero, and what is missing
-	// is the shortfall. An unknown id is ErrNotFound for the whole batch.
+	// is the shortfall. An unknown id is ErrNotFound for the whole batch. No counter
+	// goes beyond MaxAmount, and no more than that is held at once, also where
+	// nothing limits it.
 	MeterSettle(ctx context.Context, batch []Settle) ([]Reservation, error)
 	// MeterExtend moves the deadline of a held lease and returns it. One that
 	// ended, or whose deadline has passed, is returned as it is. Its deadline has

@@ -110,6 +110,21 @@ func testUsageOfAll(t *testing.T, open Opener) {
 		want(t, got(m.UsageTop(t.Context(), "conversations", date(2), date(3), 1))(t), []store.UserUsage{{UserID: anna, Used: 5}})
 		want(t, got(m.UsageTop(t.Context(), "none", date(1), date(9), 9))(t), nil)
 	})
+	t.Run("UsageDays/QT-05 SumsNeverWrap", func(t *testing.T) {
+		t.Parallel()
+		m := meter{open(t)}
+		var batch []store.UsageAdd
+		for range 1100 {
+			c := store.Counter{Subject: newID("usr_"), Meter: "tokens", Window: store.Day, Start: date(1)}
+			batch = append(batch, store.UsageAdd{Counters: []store.Counter{c}, Amount: store.MaxAmount})
+		}
+		if err := m.MeterAdd(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+		all := []store.UsagePoint{{Meter: "tokens", Date: date(1), Used: store.MaxAmount}}
+		want(t, got(m.UsageDays(t.Context(), "", date(1), date(2)))(t), all)
+		want(t, got(m.UsageDays(t.Context(), "tokens", date(1), date(2)))(t), all)
+	})
 	t.Run("UsageDays/KeepsWhatResetsTake", func(t *testing.T) {
 		t.Parallel()
 		m := meter{open(t)}

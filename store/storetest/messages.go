@@ -215,4 +215,19 @@ func testMessageUsage(t *testing.T, open Opener) {
 		want(t, len(got(s.MessageUsage(t.Context(), moment(0), moment(9)))(t)), 4)
 		want(t, got(s.MessageUsage(t.Context(), moment(9), moment(99)))(t), nil)
 	})
+	t.Run("MessageUsage/QT-05 SumsNeverWrap", func(t *testing.T) {
+		t.Parallel()
+		s := open(t)
+		var batch []store.Message
+		for i := range 1100 {
+			m := newMessage("usr_1", "con_1")
+			m.Model, m.TokensIn, m.TokensOut, m.Cost = "a", store.MaxAmount, store.MaxAmount/1100, 0
+			m.CreatedAt = moment(i % 9)
+			batch = append(batch, m)
+		}
+		got(s.MessageAppend(t.Context(), batch))(t)
+		want(t, got(s.MessageUsage(t.Context(), moment(0), moment(9)))(t), []store.ModelUsage{
+			{Model: "a", Messages: 1100, TokensIn: store.MaxAmount, TokensOut: store.MaxAmount / 1100 * 1100},
+		})
+	})
 }

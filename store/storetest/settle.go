@@ -42,6 +42,38 @@ func testSettle(t *testing.T, open Opener) {
 		want(t, res.Refused, 0)
 		want(t, res.Counters[0].Remaining(), 0)
 	})
+	run("QT-05 NeverWraps", func(t *testing.T, _ store.Reserve, first, _ store.CounterLimit) {
+		free := first
+		free.Limit = store.Unlimited
+		for range 2 {
+			var leases []store.Reserve
+			var ends []store.Settle
+			for range 700 {
+				leases = append(leases, lease(1, free))
+				ends = append(ends, store.Settle{ID: leases[len(leases)-1].ID, Amount: store.MaxAmount, Now: moment(5)})
+			}
+			m.reserve(t, leases...)
+			m.settle(t, ends...)
+		}
+		m.wantUsage(t, moment(5), first, store.MaxAmount, 5)
+		first.Limit = store.MaxAmount
+		for _, amount := range []int64{1, 2000, store.MaxAmount} {
+			want(t, m.reserve(t, lease(amount, first))[0].Refused, 0)
+		}
+		want(t, m.reserve(t, lease(1, free))[0].Refused, store.Admitted)
+	})
+	run("QT-05 HoldsNeverWrap", func(t *testing.T, _ store.Reserve, first, _ store.CounterLimit) {
+		free := first
+		free.Limit = store.Unlimited
+		for range 3 {
+			var leases []store.Reserve
+			for range 400 {
+				leases = append(leases, lease(store.MaxAmount-5, free))
+			}
+			m.reserve(t, leases...)
+		}
+		m.wantUsage(t, moment(5), first, 0, store.MaxAmount)
+	})
 	run("ReleaseReturnsAll", func(t *testing.T, r store.Reserve, first, second store.CounterLimit) {
 		ended := held(r)
 		ended.Status, ended.EndedAt = store.ReservationReleased, kept(moment(5))

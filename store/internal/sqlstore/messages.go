@@ -42,9 +42,6 @@ const (
 			UNION ALL
 			SELECT (SELECT MIN(m.model) FROM message_logs m WHERE m.model > found.model) FROM found WHERE found.model IS NOT NULL)
 		SELECT model FROM found WHERE model IS NOT NULL`
-	// The index holds what is added up.
-	messageUsage = `SELECT COUNT(*), COALESCE(SUM(tokens_in), 0), COALESCE(SUM(tokens_out), 0), COALESCE(SUM(cost), 0)
-		FROM message_logs WHERE model = ?1 AND created_at >= ?2 AND created_at < ?3`
 	messageEmpty = `UPDATE message_logs SET request = '', response = '', has_text = 0 WHERE n IN (
 			SELECT n FROM message_logs WHERE plan = ?1 AND has_text = 1 AND created_at < ?2 ORDER BY created_at LIMIT ?3)`
 	messageDelete = `DELETE FROM message_logs WHERE n IN (
@@ -52,6 +49,10 @@ const (
 	messageDeleteAny = `DELETE FROM message_logs WHERE n IN (
 			SELECT n FROM message_logs WHERE created_at < ?1 ORDER BY created_at LIMIT ?2)`
 )
+
+// The index holds what is added up.
+var messageUsage = `SELECT COUNT(*), ` + cappedSum("tokens_in") + `, ` + cappedSum("tokens_out") + `, ` + cappedSum("cost") + `
+	FROM message_logs WHERE model = ?1 AND created_at >= ?2 AND created_at < ?3`
 
 // rowsAtOnce is the most conversations of one statement, so that what a query
 // costs beside its rows is little. Messages go one by one: their rows are so

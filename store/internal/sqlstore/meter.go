@@ -105,7 +105,7 @@ func (b *charging) check(ctx context.Context, r store.Reserve, res *store.Reserv
 			return err
 		}
 		res.Counters[i] = store.CounterState{CounterLimit: l, Used: n.used, Reserved: n.reserved}
-		if res.Refused == store.Admitted && l.Limit != store.Unlimited && n.used+n.reserved+r.Amount > l.Limit {
+		if res.Refused == store.Admitted && n.over(l.Limit, r) {
 			res.Refused = i
 		}
 	}

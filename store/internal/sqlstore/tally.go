@@ -65,6 +65,15 @@ type count struct {
 	until          int64
 }
 
+// over reports whether a limit does not admit an amount. Without one, no more than
+// store.MaxAmount is held at once, so that what is held can be added up.
+func (n count) over(limit int64, r store.Reserve) bool {
+	if limit == store.Unlimited {
+		return !r.Consume && n.reserved+r.Amount > store.MaxAmount
+	}
+	return n.used+n.reserved+r.Amount > limit
+}
+
 // readCounters reads counters as they are at a moment.
 func readCounters(ctx context.Context, c Reader, keys []counterKey, at int64) ([]count, error) {
 	counts, read := make([]count, len(keys)), 0
@@ -129,7 +138,7 @@ func (t *tally) at(ctx context.Context, k counterKey, now int64) (*count, error)
 func (t *tally) read(ctx context.Context, keys []counterKey, at int64) error {
 	counts, err := readCounters(ctx, t.conn, keys, at)
 	for i, k := range keys {
-		counts[i].used += t.pending[k]
+		counts[i].used = capped(counts[i].used + t.pending[k])
 		t.counts[k] = &counts[i]
 	}
 	return err
@@ -137,9 +146,9 @@ func (t *tally) read(ctx context.Context, keys []counterKey, at int64) error {
 
 // use counts units that are written at the end of the batch.
 func (t *tally) use(k counterKey, amount int64) {
-	t.pending[k] += amount
+	t.pending.add(k, amount)
 	if n := t.counts[k]; n != nil {
-		n.used += amount
+		n.used = capped(n.used + amount)
 	}
 }
 

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -24,15 +25,32 @@ const (
 		SELECT subject, meter, period, started_at FROM usage WHERE started_at < ?1 ORDER BY started_at LIMIT ?2)`
 )
 
-// usageAddTexts add to counters.
+// usageAddTexts add to counters, which end at store.MaxAmount as usage.add does.
 var usageAddTexts = inSizes(func(n int) string {
 	return `INSERT INTO usage (subject, meter, period, started_at, used, counted) VALUES ` + tuples("(?, ?, ?, ?, ?, !)", n, 1) + `
 		ON CONFLICT (subject, meter, period, started_at)
-		DO UPDATE SET used = usage.used + excluded.used, counted = usage.counted + excluded.counted`
+		DO UPDATE SET used = ` + cappedText("usage.used + excluded.used") + `, counted = ` + cappedText("usage.counted + excluded.counted")
 })
+
+// capped keeps a sum of two amounts that are counted within store.MaxAmount: an
+// ending never fails, however much was used, and no sum of counters wraps.
+func capped(sum int64) int64 { return min(sum, store.MaxAmount) }
+
+// cappedText is capped in SQL.
+func cappedText(sum string) string {
+	return fmt.Sprintf("CASE WHEN %[1]s > %[2]d THEN %[2]d ELSE %[1]s END", sum, store.MaxAmount)
+}
+
+// cappedSum adds up a column of amounts for a report. The sum is exact up to
+// store.MaxAmount, as far as a double counts, and no more than that.
+func cappedSum(column string) string {
+	return "CAST(" + cappedText("COALESCE(SUM(CAST("+column+" AS DOUBLE PRECISION)), 0)") + " AS BIGINT)"
+}
 
 // usage is units to be added to counters.
 type usage map[counterKey]int64
+
+func (u usage) add(k counterKey, amount int64) { u[k] = capped(u[k] + amount) }
 
 // write adds the units, in an order that is the same everywhere.
 func (u usage) write(ctx context.Context, c Conn) error {
@@ -53,7 +71,7 @@ func (q *Queries) MeterAdd(ctx context.Context, batch []store.UsageAdd) error {
 	used := usage{}
 	for _, a := range batch {
 		for _, k := range a.Counters {
-			used[keyOf(k)] += a.Amount
+			used.add(keyOf(k), a.Amount)
 		}
 	}
 	if len(used) == 0 {

@@ -24,15 +24,17 @@ const (
 			(SELECT COUNT(*) FROM users WHERE status = 'suspended' AND last_login_at >= ?1)`
 	suspensionEnd = `UPDATE users SET status = 'active', suspended_reason = '', suspended_until = 0 WHERE id IN (
 		SELECT id FROM users WHERE suspension_end > 0 AND suspension_end < ?1 ORDER BY suspension_end LIMIT ?2)`
+)
 
-	// Counters of keys, which count the same units again, are left out.
-	usageDays = `SELECT meter, started_at, SUM(counted) FROM usage
+// Counters of keys, which count the same units again, are left out.
+var (
+	usageDays = `SELECT meter, started_at, ` + cappedSum("counted") + ` FROM usage
 		WHERE started_at >= ?1 AND started_at < ?2 AND period = 'day' AND subject >= ?3 AND subject < ?4 AND counted > 0
 		GROUP BY started_at, meter ORDER BY started_at, meter`
-	usageDaysOf = `SELECT meter, started_at, SUM(counted) FROM usage
+	usageDaysOf = `SELECT meter, started_at, ` + cappedSum("counted") + ` FROM usage
 		WHERE started_at >= ?1 AND started_at < ?2 AND period = 'day' AND subject >= ?3 AND subject < ?4 AND counted > 0 AND meter = ?5
 		GROUP BY started_at, meter ORDER BY started_at, meter`
-	usageTop = `SELECT subject, SUM(counted) AS used FROM usage
+	usageTop = `SELECT subject, ` + cappedSum("counted") + ` AS used FROM usage
 		WHERE started_at >= ?1 AND started_at < ?2 AND period = 'day' AND subject >= ?3 AND subject < ?4 AND counted > 0 AND meter = ?5
 		GROUP BY subject ORDER BY used DESC, subject LIMIT ?6`
 )
