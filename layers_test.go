@@ -12,7 +12,7 @@ const module = "github.com/usermgmt/usermgmt"
 // layers is the house from the ground up: a package imports only packages of
 // lower lines, never one of its own line.
 var layers = [][]string{
-	{"store", "ratelimit", "internal/version", "internal/seal", "internal/ids", "internal/groupcommit", "internal/network", "internal/calendar", "internal/csvcell"},
+	{"store", "ratelimit", "internal/version", "internal/seal", "internal/ids", "internal/groupcommit", "internal/network", "internal/calendar", "internal/export"},
 	{"store/internal/sqlstore"},
 	{"audit", "mail", "internal/problem", "store/sqlite", "store/postgres", "store/storetest", "ratelimit/redislimit", "ratelimit/ratelimittest"},
 	{"internal/change"},

@@ -2,21 +2,20 @@ package audit
 
 import (
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"io"
 	"iter"
 	"strconv"
 	"time"
 
-	"github.com/usermgmt/usermgmt/internal/csvcell"
+	"github.com/usermgmt/usermgmt/internal/export"
 	"github.com/usermgmt/usermgmt/store"
 )
 
 // The formats of an export.
 const (
-	NDJSON = "ndjson" // one JSON object a line
-	CSV    = "csv"    // RFC 4180, with a line of names first
+	NDJSON = export.NDJSON // one JSON object a line
+	CSV    = export.CSV    // RFC 4180, with a line of names first
 )
 
 // exportPage is how many events are in memory at a time.
@@ -84,41 +83,22 @@ func (t *Trail) All(ctx context.Context, f store.AuditFilter, sort store.Sort) i
 // formula has an apostrophe in front. Another format is ErrValidation; after any
 // other error a part may have been written.
 func (t *Trail) Export(ctx context.Context, w io.Writer, format string, f store.AuditFilter) error {
-	write, flush, err := exporter(w, format)
-	if err != nil {
-		return err
+	out, known := export.NewWriter(w, format, export.Table[exported]{Columns: columns, Cells: cells})
+	if !known {
+		return store.Invalid("format", "enum", "The format must be ndjson or csv.")
 	}
 	for e, err := range t.All(ctx, f, store.OldestFirst) {
 		if err != nil {
 			return err
 		}
-		if err := write(export(e)); err != nil {
+		if err := out.Write(exportedOf(e)); err != nil {
 			return err
 		}
 	}
-	return flush()
+	return out.Flush()
 }
 
-// exporter returns what writes an event, and what writes the rest.
-func exporter(w io.Writer, format string) (write func(exported) error, flush func() error, err error) {
-	switch format {
-	case NDJSON:
-		enc := json.NewEncoder(w)
-		enc.SetEscapeHTML(false)
-		return func(e exported) error { return enc.Encode(e) }, func() error { return nil }, nil
-	case CSV:
-		out := csv.NewWriter(w)
-		out.UseCRLF = true
-		flush := func() error {
-			out.Flush()
-			return out.Error()
-		}
-		return func(e exported) error { return out.Write(cells(e)) }, flush, out.Write(columns)
-	}
-	return nil, nil, store.Invalid("format", "one_of", "It must be ndjson or csv.")
-}
-
-func export(e store.AuditEvent) exported {
+func exportedOf(e store.AuditEvent) exported {
 	out := exported{
 		ID: e.ID, Seq: e.Seq, At: e.At, Actor: exportedActor{Kind: e.ActorKind, ID: e.ActorID},
 		Action: e.Action, Target: exportedTarget{e.Target.Kind, e.Target.ID}, Result: e.Result, RequestID: e.RequestID, Count: e.Count,
@@ -142,11 +122,7 @@ func cells(e exported) []string {
 	if e.OnBehalfOf != nil {
 		behalf = *e.OnBehalfOf
 	}
-	row := []string{e.ID, strconv.FormatInt(e.Seq, 10), e.At.Format(time.RFC3339Nano), string(e.Actor.Kind), e.Actor.ID, e.Actor.Name,
+	return []string{e.ID, strconv.FormatInt(e.Seq, 10), e.At.Format(time.RFC3339Nano), string(e.Actor.Kind), e.Actor.ID, e.Actor.Name,
 		behalf, e.Action, e.Target.Kind, e.Target.ID, string(e.Result), e.Reason, e.IP, e.RequestID,
 		strconv.FormatInt(e.Count, 10), string(e.Changes)}
-	for i, cell := range row {
-		row[i] = csvcell.Harmless(cell)
-	}
-	return row
 }

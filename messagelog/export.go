@@ -2,20 +2,19 @@ package messagelog
 
 import (
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"io"
 	"strconv"
 	"time"
 
-	"github.com/usermgmt/usermgmt/internal/csvcell"
+	"github.com/usermgmt/usermgmt/internal/export"
 	"github.com/usermgmt/usermgmt/store"
 )
 
 // The formats of an export.
 const (
-	NDJSON = "ndjson" // one JSON object a line
-	CSV    = "csv"    // RFC 4180, with a line of names first
+	NDJSON = export.NDJSON // one JSON object a line
+	CSV    = export.CSV    // RFC 4180, with a line of names first
 )
 
 // exportPage is how many messages are in memory at a time.
@@ -50,9 +49,9 @@ var columns = []string{"id", "conversation_id", "seq", "user_id", "username", "p
 // would take for a formula has an apostrophe in front. Another format is
 // ErrValidation; after any other error a part may have been written.
 func (l *Log) Export(ctx context.Context, w io.Writer, format string, f store.MessageFilter) error {
-	write, err := exporter(w, format)
-	if err != nil {
-		return err
+	out, known := export.NewWriter(w, format, export.Table[exported]{Columns: columns, Cells: cells})
+	if !known {
+		return store.Invalid("format", "enum", "The format must be ndjson or csv.")
 	}
 	if now := l.cfg.Clock(); f.Until.IsZero() || f.Until.After(now) {
 		f.Until = now
@@ -62,7 +61,12 @@ func (l *Log) Export(ctx context.Context, w io.Writer, format string, f store.Me
 		if err != nil {
 			return err
 		}
-		if err := write(list.Items); err != nil {
+		for _, m := range list.Items {
+			if err := out.Write(exportedOf(m)); err != nil {
+				return err
+			}
+		}
+		if err := out.Flush(); err != nil {
 			return err
 		}
 		if p.After = list.Next; p.After.IsZero() {
@@ -71,40 +75,7 @@ func (l *Log) Export(ctx context.Context, w io.Writer, format string, f store.Me
 	}
 }
 
-// exporter returns what writes a page.
-func exporter(w io.Writer, format string) (func([]store.Message) error, error) {
-	switch format {
-	case NDJSON:
-		enc := json.NewEncoder(w)
-		enc.SetEscapeHTML(false)
-		return func(page []store.Message) error {
-			for _, m := range page {
-				if err := enc.Encode(export(m)); err != nil {
-					return err
-				}
-			}
-			return nil
-		}, nil
-	case CSV:
-		out := csv.NewWriter(w)
-		out.UseCRLF = true
-		if err := out.Write(columns); err != nil {
-			return nil, err
-		}
-		return func(page []store.Message) error {
-			for _, m := range page {
-				if err := out.Write(cells(export(m))); err != nil {
-					return err
-				}
-			}
-			out.Flush()
-			return out.Error()
-		}, nil
-	}
-	return nil, store.Invalid("format", "one_of", "It must be ndjson or csv.")
-}
-
-func export(m store.Message) exported {
+func exportedOf(m store.Message) exported {
 	return exported{
 		ID: m.ID, ConversationID: m.ConversationID, Seq: m.Seq, UserID: m.UserID, Username: m.Username,
 		Plan: m.Plan, Model: m.Model, Request: orElse(m.Request, "[]"), Response: orElse(m.Response, "[]"),
@@ -124,8 +95,8 @@ func orElse(raw json.RawMessage, nothing string) json.RawMessage {
 // cells are the columns of a message.
 func cells(m exported) []string {
 	number := func(n int64) string { return strconv.FormatInt(n, 10) }
-	return []string{csvcell.Harmless(m.ID), csvcell.Harmless(m.ConversationID), number(m.Seq), csvcell.Harmless(m.UserID), csvcell.Harmless(m.Username),
-		csvcell.Harmless(m.Plan), csvcell.Harmless(m.Model), csvcell.Harmless(string(m.Request)), csvcell.Harmless(string(m.Response)),
+	return []string{m.ID, m.ConversationID, number(m.Seq), m.UserID, m.Username,
+		m.Plan, m.Model, string(m.Request), string(m.Response),
 		number(m.TokensIn), number(m.TokensOut), number(m.Cost), number(m.LatencyMS),
-		csvcell.Harmless(m.Status), csvcell.Harmless(string(m.Metadata)), m.CreatedAt.Format(time.RFC3339Nano)}
+		m.Status, string(m.Metadata), m.CreatedAt.Format(time.RFC3339Nano)}
 }
