@@ -38,7 +38,9 @@ type BulkItem struct {
 // than MaxBulk, and a plan that is missing or out of place are ErrValidation, and
 // it needs a reason (ErrReasonRequired); then nothing was done. A fault that is
 // nobody's, such as a database that does not answer, ends it: Bulk returns it when
-// it met the first user, and otherwise it is the error of all who are left.
+// it met the first user, and otherwise it is the error of all who are left. So does
+// an actor who is an admin and loses the permission "users" or the session
+// meanwhile (ErrForbidden).
 func (u *Users) Bulk(ctx context.Context, actor store.Actor, ids []string, action BulkAction, plan, reason string) ([]BulkItem, error) {
 	if err := change.CheckReason(reason); err != nil {
 		return nil, err
@@ -59,6 +61,9 @@ func (u *Users) Bulk(ctx context.Context, actor store.Actor, ids []string, actio
 		seen[id] = true
 		err := fault
 		if err == nil {
+			err = u.stillMay(ctx, actor)
+		}
+		if err == nil {
 			err = act(ctx, id)
 		}
 		if isFault(err) {
@@ -75,7 +80,7 @@ func (u *Users) Bulk(ctx context.Context, actor store.Actor, ids []string, actio
 // isFault reports an error that says nothing of whom it was met with.
 func isFault(err error) bool {
 	switch store.CodeOf(err) {
-	case store.ErrInternal, store.ErrUnavailable, store.ErrClosed, store.ErrUnsupported:
+	case store.ErrInternal, store.ErrUnavailable, store.ErrClosed, store.ErrUnsupported, store.ErrForbidden:
 		return true
 	}
 	return false

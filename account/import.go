@@ -12,8 +12,12 @@ import (
 // belongs to a user of whom everything that is given is so already, nothing is
 // done and existed is true. Passwords and hashes are not compared, since users
 // change them. A user of that name of whom something differs is ErrUsernameTaken,
-// and is never overwritten.
+// and is never overwritten. An admin as the actor needs the permission "users" and
+// a live session at that moment, else it is ErrForbidden.
 func (u *Users) Import(ctx context.Context, actor store.Actor, in Registration) (user store.User, existed bool, err error) {
+	if err := u.stillMay(ctx, actor); err != nil {
+		return store.User{}, false, err
+	}
 	n, err := u.admit(ctx, in, in.Password != "")
 	if err == nil {
 		user, err = u.insert(ctx, actor, "user.import", n, u.hasPlan(n))

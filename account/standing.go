@@ -41,6 +41,23 @@ func standingOf(ctx context.Context, q store.AdminStore, actor store.Actor, need
 	return by, nil
 }
 
+// stillMay refuses an admin who may not change users any more, or whose session
+// has ended: what takes long asks again before each user, since the decision that
+// let it begin grows old. About others whoever calls decides.
+func (u *Users) stillMay(ctx context.Context, actor store.Actor) error {
+	if actor.Kind != store.ActorAdmin {
+		return nil
+	}
+	if _, err := standingOf(ctx, u.cfg.Store, actor, authn.PermissionUsers); err != nil || actor.SessionID == "" {
+		return err
+	}
+	session, err := u.cfg.Store.SessionGet(ctx, actor.SessionID)
+	if store.CodeOf(err) == store.ErrNotFound || err == nil && !session.Live(u.cfg.now()) {
+		return store.Errorf(store.ErrForbidden, "The session of the account that asks has ended.")
+	}
+	return err
+}
+
 func (by standing) owner() bool { return slices.Contains(by.permissions, authn.PermissionOwner) }
 
 // over refuses what the rank of an admin does not allow to be done to him.

@@ -145,11 +145,12 @@ func (a *API) changeUsers(ctx context.Context, c *call, in changeUsersInput) (Ch
 	}
 	out := Changed{Items: make([]ChangedItem, len(items))}
 	for i, item := range items {
-		a.logFault(ctx, "change-users", c.origin.RequestID, item.Err)
 		out.Items[i] = ChangedItem{ID: item.ID, OK: item.Err == nil}
 		if item.Err != nil {
+			a.logFault(ctx, "change-users", c.origin.RequestID, item.Err)
 			out.Items[i].Code = problem.From(item.Err, "").Code
 		}
 	}
+	a.recordRefusal(c, authz.ChangeUsers, items[len(items)-1].Err) // whoever may no more does nothing to the rest
 	return out, nil
 }

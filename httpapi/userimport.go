@@ -58,7 +58,8 @@ func (a *API) newUserImport() userImport {
 
 // run makes a user of each line, and reports on it while the next ones come. A
 // line that is not taken keeps none of the others out. A fault of ours ends the
-// import: what was reported is done, and all can be sent again.
+// import, and so does a caller who may no more: what was reported is done, and all
+// can be sent again.
 func (i userImport) run(ctx context.Context, c *call, w http.ResponseWriter, r *http.Request) error {
 	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != mediaNDJSON {
 		return store.Errorf(store.ErrUnsupportedMediaType, "The body must be "+mediaNDJSON+".")
@@ -98,7 +99,7 @@ func (i userImport) run(ctx context.Context, c *call, w http.ResponseWriter, r *
 }
 
 // one makes the user of a line, unless something is wrong with the line. Its
-// error is a fault of ours.
+// error is a fault of ours, or says that the caller may no more.
 func (i userImport) one(ctx context.Context, c *call, n int, line []byte, fault error) (importReport, error) {
 	var in importLine
 	if fault == nil {
@@ -115,10 +116,11 @@ func (i userImport) one(ctx context.Context, c *call, n int, line []byte, fault 
 	if fault == nil {
 		return importReport{Line: n, OK: true, Exists: existed, ID: user.ID}, nil
 	}
-	if ctx.Err() != nil || problem.From(fault, "").Status >= http.StatusInternalServerError {
+	code := store.CodeOf(fault)
+	if ctx.Err() != nil || code == store.ErrForbidden || problem.From(fault, "").Status >= http.StatusInternalServerError {
 		return importReport{}, fault
 	}
-	report := importReport{Line: n, Code: store.CodeOf(fault)}
+	report := importReport{Line: n, Code: code}
 	if e, ok := errors.AsType[*store.Error](fault); ok {
 		report.Errors = e.Fields
 	}
