@@ -53,6 +53,16 @@ func (c Config) trailOn(s store.AuditStore) (*audit.Trail, error) {
 	})
 }
 
+// warnOfMissingAuditKey says so at the start where a key was replaced to which
+// another one should have been added.
+func (m *Manager) warnOfMissingAuditKey(ctx context.Context) error {
+	missing, err := m.trail.MissingKey(ctx)
+	if err == nil && missing != "" {
+		m.logger.Error("the audit trail cannot be verified: add the key that its last event is under to AuditKeys (USERMGMT_AUDIT_KEYS), after the new one", "key", missing)
+	}
+	return err
+}
+
 // anchors are where the trail's are kept outside of the database, or nil.
 func (c Config) anchors() (audit.Anchors, error) {
 	if c.AuditAnchors != nil || c.AuditAnchorFile == "" {

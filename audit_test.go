@@ -1,11 +1,16 @@
 package usermgmt_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"iter"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -52,6 +57,35 @@ func TestATrailIsVerifiedWithoutAManager(t *testing.T) {
 	lines, err := os.ReadFile(path + ".anchors")
 	if err != nil || strings.Count(string(lines), "\n") != 2 {
 		t.Errorf("two ends were anchored: %s %v", lines, err)
+	}
+}
+
+// Whoever replaces the audit key in place of adding one is told at the start.
+func TestAMissingAuditKeyIsToldAtTheStart(t *testing.T) {
+	t.Parallel()
+	path := databasePath(t)
+	starts := 0
+	start := func(keys ...string) string {
+		var log bytes.Buffer
+		mgr := open(t, path, func(cfg *usermgmt.Config) {
+			cfg.AuditKeys, cfg.Logger = keys, slog.New(slog.NewTextHandler(&log, nil))
+		})
+		starts++
+		register(t, mgr, "user"+strconv.Itoa(starts))
+		if err := mgr.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return log.String()
+	}
+	sum := sha256.Sum256([]byte("another"))
+	old, added := strongSecret, hex.EncodeToString(sum[:])
+	for _, keys := range [][]string{{old}, {added, old}, {added}} {
+		if log := start(keys...); strings.Contains(log, "USERMGMT_AUDIT_KEYS") {
+			t.Errorf("%d keys: %s", len(keys), log)
+		}
+	}
+	if log := start(old); !strings.Contains(log, "level=ERROR") || !strings.Contains(log, "USERMGMT_AUDIT_KEYS") {
+		t.Errorf("a missing key was not told: %s", log)
 	}
 }
 

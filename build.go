@@ -64,6 +64,9 @@ func (m *Manager) buildTrail(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := m.warnOfMissingAuditKey(ctx); err != nil {
+		return err
+	}
 	m.versions = version.New()
 	origin := ids.New("ins_")
 	m.door = change.NewDoor(change.Config{

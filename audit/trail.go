@@ -97,6 +97,24 @@ func (t *Trail) Check(e store.AuditEvent) bool {
 	return known && k.made(e)
 }
 
+// MissingKey returns the id of the key that the last event is under when that key
+// was not given, and "" otherwise. What is appended without it makes a trail that
+// only both keys together verify, which is hardly what was meant.
+func (t *Trail) MissingKey(ctx context.Context) (id string, err error) {
+	head, err := t.store.AuditHead(ctx)
+	if err != nil {
+		return "", err
+	}
+	last, err := t.store.AuditAfter(ctx, head.Seq-1, 1)
+	if err != nil || len(last) == 0 {
+		return "", err
+	}
+	if _, known := t.keys.byID(last[0].KeyID); known {
+		return "", nil
+	}
+	return last[0].KeyID, nil
+}
+
 // Close writes what is still queued, waits for that and ends the goroutine.
 // What is recorded afterwards is dropped. Its error says how many events could
 // not be stored. Twice is once.

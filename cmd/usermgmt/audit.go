@@ -35,6 +35,7 @@ The exit code is 0 when the trail is valid and 1 when not.
 
 const anchorHelp = `Anchor writes down how far the audit trail has come: nothing that is there now can be
 cut off afterwards without verify finding it. It is an event of the trail itself.
+Where the last event is under a key that is not given, nothing is written.
 
 ` + auditStoreHelp
 
@@ -179,6 +180,12 @@ func runAnchor(ctx context.Context, t *tool, flags *flag.FlagSet, args []string)
 		return err
 	}
 	defer trail.Close()
+	switch missing, err := trail.MissingKey(ctx); {
+	case err != nil:
+		return err
+	case missing != "":
+		return fmt.Errorf("the trail is under the audit key %s, which is not among those given; nothing was written", missing)
+	}
 	err = db.InTx(ctx, func(ctx context.Context, q store.Queries) error {
 		return trail.Append(ctx, q, store.Change{Action: "audit.anchor", Actor: store.System(), Target: store.Target{Kind: auditName}})
 	})

@@ -115,6 +115,20 @@ func TestAuditVerifyOfACopy(t *testing.T) {
 	}
 }
 
+// A key that was typed wrong does not get into the trail.
+func TestAuditAnchorWithoutTheKey(t *testing.T) {
+	t.Parallel()
+	url := "-database=sqlite:" + trailed(t)
+	wrong := []string{"USERMGMT_AUDIT_KEYS=" + strings.Repeat("another-key", 4)}
+	s := execute(t, wrong, "audit", "anchor", url)
+	if s.code != exitWrong || s.out != "" || !strings.Contains(s.err, "under the audit key") {
+		t.Errorf("exit %d: %s %s", s.code, s.out, s.err)
+	}
+	if s = execute(t, nil, "audit", "verify", url); s.code != exitOK {
+		t.Errorf("exit %d: %s %s", s.code, s.out, s.err)
+	}
+}
+
 // Nothing is made where nothing is.
 func TestAuditOfNoDatabase(t *testing.T) {
 	t.Parallel()
