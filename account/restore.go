@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/usermgmt/usermgmt/internal/change"
+	"github.com/usermgmt/usermgmt/internal/seal"
 	"github.com/usermgmt/usermgmt/store"
 )
 
@@ -23,8 +24,8 @@ type RestoreChoice struct {
 //
 // An address that somebody else has meanwhile, or a user name of the choice that
 // is taken, is ErrRestoreConflict: the fields say which, and the caller chooses
-// others. An address of the choice counts as not verified. One who is being purged
-// is ErrConflict, and whoever was purged, is back already or never was is
+// others. An address of the choice counts as not verified. One who is being purged,
+// or was sealed under a key that is not among the encryption keys, is ErrConflict, and whoever was purged, is back already or never was is
 // ErrNotFound. It needs a reason (ErrReasonRequired); what else breaks a rule is
 // ErrValidation.
 func (u *Users) Restore(ctx context.Context, actor store.Actor, id string, choice RestoreChoice, reason string) (store.User, error) {
@@ -87,7 +88,15 @@ func (u *Users) leftOf(ctx context.Context, q store.Queries, id string) (remains
 	if deleted.Purging {
 		return remains{}, store.Errorf(store.ErrConflict, "The user is being deleted for good and cannot come back.")
 	}
-	return u.openRemains(deleted)
+	left, err := u.openRemains(deleted)
+	if errors.Is(err, seal.ErrUnknownKey) {
+		err = &store.Error{
+			Code:   store.ErrConflict,
+			Detail: "What was kept of the user is under an encryption key that the service was not given. Nothing is lost: add that key to the encryption keys again.",
+			Err:    err,
+		}
+	}
+	return left, err
 }
 
 // bringBack writes a user and what belongs to him, and describes it in c.
