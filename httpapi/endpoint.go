@@ -46,6 +46,9 @@ type endpoint[I, O any] struct {
 func (e *endpoint[I, O]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := newCall(r)
 	out, err := e.answer(w, r, &c)
+	if errors.Is(err, errAnswered) {
+		return
+	}
 	middleware.SetQuota(w.Header(), c.counters, e.api.cfg.Clock())
 	if err != nil {
 		e.api.logFault(r.Context(), e.route.id, c.origin.RequestID, err)
@@ -76,6 +79,9 @@ func (e *endpoint[I, O]) answer(w http.ResponseWriter, r *http.Request, c *call)
 	if err != nil {
 		return out, err
 	}
+	if err := e.admitAgain(w, r, c); err != nil {
+		return out, err
+	}
 	if err := checkReason(e.kind, e.route.action, in); err != nil {
 		return out, err
 	}
@@ -89,8 +95,7 @@ func (e *endpoint[I, O]) answer(w http.ResponseWriter, r *http.Request, c *call)
 
 // admit decides whether the caller may ask at all, and reads the query.
 func (a *API) admit(c *call, kind authn.Kind, rt route, query url.Values) error {
-	if err := a.cfg.Ceilings.Decide(c.principal, kind, rt.action); err != nil {
-		a.recordDenial(c, rt.action)
+	if err := a.decide(c, kind, rt.action); err != nil {
 		return err
 	}
 	if rt.list != nil {
@@ -100,6 +105,33 @@ func (a *API) admit(c *call, kind authn.Kind, rt route, query url.Values) error 
 	}
 	rt.readQuery(c, query)
 	return nil
+}
+
+// decide asks the table, and records a refusal.
+func (a *API) decide(c *call, kind authn.Kind, action authz.Action) error {
+	err := a.cfg.Ceilings.Decide(c.principal, kind, action)
+	if err != nil {
+		a.recordDenial(c, action)
+	}
+	return err
+}
+
+// errAnswered says that a request was refused, and the refusal is written.
+var errAnswered = errors.New("httpapi: the request is answered")
+
+// admitAgain decides anew about staff and admins once their body is here: the
+// first decision is as old as they take to send it, and what they change outlasts
+// the right to change it.
+func (e *endpoint[I, O]) admitAgain(w http.ResponseWriter, r *http.Request, c *call) error {
+	if e.body == nil || authz.Public(e.route.action) || e.kind != authn.KindStaff && e.kind != authn.KindAdmin {
+		return nil
+	}
+	err := errAnswered
+	e.api.cfg.Authenticate(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		c.principal, _ = authn.FromContext(r.Context())
+		err = e.api.decide(c, e.kind, e.route.action)
+	})).ServeHTTP(w, r)
+	return err
 }
 
 // reasoned is a body that says why.

@@ -3,13 +3,16 @@ package httpapi_test
 import (
 	"context"
 	"io"
+	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/usermgmt/usermgmt/account"
 	"github.com/usermgmt/usermgmt/authn"
+	"github.com/usermgmt/usermgmt/httpapi"
 	"github.com/usermgmt/usermgmt/store"
 )
 
@@ -120,5 +123,68 @@ func TestBulkLogsFaultsOnly(t *testing.T) {
 	w.call("POST", "/admin/users/bulk", root, `{"ids":["`+w.register("alice").id+`","nobody"],"action":"suspend","reason":"spam"}`).want(200, "")
 	if logs := w.logs.String(); strings.Contains(logs, "a request failed") {
 		t.Error(logs)
+	}
+}
+
+// watchedBody says when it begins to be read.
+type watchedBody struct {
+	io.ReadCloser
+	once    sync.Once
+	reading chan struct{}
+}
+
+func (b *watchedBody) Read(p []byte) (int, error) {
+	b.once.Do(func() { close(b.reading) })
+	return b.ReadCloser.Read(p)
+}
+
+// TestABodyThatTakesLongIsDecidedAboutAtItsEnd: whoever loses the right between the
+// two ends of a body changes nothing with it.
+func TestABodyThatTakesLongIsDecidedAboutAtItsEnd(t *testing.T) {
+	t.Parallel()
+	for how, want := range map[string]struct {
+		code    string
+		denials []string
+	}{
+		"suspended": {"invalid_token", nil}, // refused and recorded by the middleware
+		"reset":     {"invalid_token", nil},
+		"deleted":   {"invalid_token", nil},
+		"demoted":   {"forbidden", []string{"service_key.create "}},
+	} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			reading := make(chan struct{})
+			w := newWorld(t, settings{api: func(c *httpapi.Config) {
+				c.LimitByPrincipal = func(next http.Handler) http.Handler {
+					return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						r.Body = &watchedBody{ReadCloser: r.Body, reading: reading}
+						next.ServeHTTP(w, r)
+					})
+				}
+			}})
+			root := w.admin()
+			lose := losses(t, w)[how]
+			body, rest := io.Pipe()
+			r, err := http.NewRequestWithContext(t.Context(), "POST", w.server.URL+"/admin/service-keys", body)
+			must(t, err)
+			r.Header.Set("Authorization", "Bearer "+root.access)
+			r.Header.Set("Content-Type", "application/json")
+			go func() {
+				_, _ = io.WriteString(rest, `{"name":`)
+				<-reading // the first decision is made
+				lose(root.id)
+				_, _ = io.WriteString(rest, `"backdoor"}`)
+				_ = rest.Close()
+			}()
+			w.send(r).want(map[string]int{"forbidden": 403, "invalid_token": 401}[want.code], want.code)
+			keys, err := w.cfg.Services.List(t.Context(), store.Page{Limit: 1})
+			must(t, err)
+			if len(keys.Items) != 0 {
+				t.Errorf("he made a key: %+v", keys.Items)
+			}
+			if got := w.denials(); len(got) != len(want.denials) || len(got) == 1 && !strings.HasPrefix(got[0], want.denials[0]) {
+				t.Errorf("denials: %q", got)
+			}
+		})
 	}
 }
