@@ -39,7 +39,7 @@ func parseAnyEmail(s string) (Email, error) {
 
 // putLogin stores a login for an account, inside a transaction.
 func (p *prover) putLogin(ctx context.Context, q store.Queries, id string, l login, at time.Time) error {
-	if err := q.IdentifierInsert(ctx, store.Identifier{Kind: p.usernames, Value: l.username, Subject: id}); err != nil {
+	if err := insertName(ctx, q, store.Identifier{Kind: p.usernames, Value: l.username, Subject: id}); err != nil {
 		return err
 	}
 	if err := p.putEmail(ctx, q, id, l.email); err != nil {
@@ -52,7 +52,7 @@ func (p *prover) putEmail(ctx context.Context, q store.Queries, id string, email
 	if email.Key == "" {
 		return nil
 	}
-	return q.IdentifierInsert(ctx, store.Identifier{Kind: p.mails, Value: email.Key, Subject: id})
+	return insertName(ctx, q, store.Identifier{Kind: p.mails, Value: email.Key, Subject: id})
 }
 
 // loginUpdate is what is to change of a login. A nil member stays as it is.
@@ -106,7 +106,7 @@ func (p *prover) changeLogin(ctx context.Context, q store.Queries, c *store.Chan
 		if err := q.IdentifierDelete(ctx, p.usernames, id); err != nil {
 			return err
 		}
-		if err := q.IdentifierInsert(ctx, store.Identifier{Kind: p.usernames, Value: *in.username, Subject: id}); err != nil {
+		if err := insertName(ctx, q, store.Identifier{Kind: p.usernames, Value: *in.username, Subject: id}); err != nil {
 			return err
 		}
 	}

@@ -117,10 +117,10 @@ func TestUpdatesObeyTheRules(t *testing.T) {
 		"taken":         {account.StaffUpdate{Username: ref("ann")}, account.AdminUpdate{Username: ref("ann")}, store.ErrUsernameTaken},
 		"taken address": {account.StaffUpdate{Email: ref("ANN@example.com")}, account.AdminUpdate{Email: ref("ANN@example.com")}, store.ErrEmailTaken},
 	} {
-		if _, err := service.Update(t.Context(), store.System(), sam.ID, tt.staff); store.CodeOf(err) != tt.code {
+		if _, err := service.Update(t.Context(), store.System(), sam.ID, tt.staff); store.CodeOf(err) != tt.code || !explained(err) {
 			t.Errorf("%s, staff: %v, want %s", name, err, tt.code)
 		}
-		if _, err := admins.Update(t.Context(), store.System(), root.ID, tt.admin); store.CodeOf(err) != tt.code {
+		if _, err := admins.Update(t.Context(), store.System(), root.ID, tt.admin); store.CodeOf(err) != tt.code || !explained(err) {
 			t.Errorf("%s, admins: %v, want %s", name, err, tt.code)
 		}
 	}

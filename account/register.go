@@ -159,6 +159,18 @@ func (u *Users) checkFree(ctx context.Context, names []store.Identifier) error {
 	return nil
 }
 
+// insertName gives a name to its subject, or says what to do where it is taken.
+func insertName(ctx context.Context, q store.Queries, name store.Identifier) error {
+	err := q.IdentifierInsert(ctx, name)
+	switch store.CodeOf(err) {
+	case store.ErrUsernameTaken:
+		return usernameTaken()
+	case store.ErrEmailTaken:
+		return emailTaken()
+	}
+	return err
+}
+
 func usernameTaken() error {
 	return store.Errorf(store.ErrUsernameTaken, "The user name is taken. Choose another.")
 }
@@ -180,7 +192,7 @@ func (u *Users) insert(ctx context.Context, actor store.Actor, action string, n 
 			return err
 		}
 		for _, name := range n.names {
-			if err := q.IdentifierInsert(ctx, name); err != nil {
+			if err := insertName(ctx, q, name); err != nil {
 				return err
 			}
 		}

@@ -187,6 +187,12 @@ func TestSuspendedStaff(t *testing.T) {
 	}
 }
 
+// explained reports whether an error says what was wrong, beside its code.
+func explained(err error) bool {
+	e, ok := errors.AsType[*store.Error](err)
+	return ok && (e.Detail != "" || len(e.Fields) > 0)
+}
+
 func TestStaffCreate_Rules(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -210,7 +216,7 @@ func TestStaffCreate_Rules(t *testing.T) {
 	} {
 		in := good
 		tt.spoil(&in)
-		if _, err := service.Create(t.Context(), store.System(), in); store.CodeOf(err) != tt.code {
+		if _, err := service.Create(t.Context(), store.System(), in); store.CodeOf(err) != tt.code || !explained(err) {
 			t.Errorf("%s: %v, want %s", name, err, tt.code)
 		}
 	}

@@ -84,14 +84,7 @@ func takeName(ctx context.Context, q store.Queries, name store.Identifier) error
 	if err := q.IdentifierDelete(ctx, name.Kind, name.Subject); err != nil || name.Value == "" {
 		return err
 	}
-	err := q.IdentifierInsert(ctx, name)
-	switch store.CodeOf(err) {
-	case store.ErrUsernameTaken:
-		return usernameTaken()
-	case store.ErrEmailTaken:
-		return emailTaken()
-	}
-	return err
+	return insertName(ctx, q, name)
 }
 
 // changePlan gives a user the plan of an update.
