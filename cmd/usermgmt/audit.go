@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -84,6 +85,11 @@ func runVerify(ctx context.Context, t *tool, flags *flag.FlagSet, args []string)
 	cfg, err := f.config(flags, args)
 	if err != nil {
 		return err
+	}
+	if f.anchors != "" {
+		if _, err := os.Stat(f.anchors); err != nil {
+			return fmt.Errorf("the anchors are not where -anchors says: %w", err) // a trail without any verifies, and says less
+		}
 	}
 	db, err := openReadOnly(ctx, cfg.DatabaseURL)
 	if err != nil {

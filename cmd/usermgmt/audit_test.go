@@ -105,6 +105,10 @@ func TestAuditVerifyOfACopy(t *testing.T) {
 	if s.code != exitOK || !strings.Contains(s.out, "agrees up to 4") {
 		t.Errorf("exit %d: %s %s", s.code, s.out, s.err)
 	}
+	s = execute(t, given, "audit", "verify", url, "-anchors="+path+".anchor")
+	if s.code != exitWrong || s.out != "" || !strings.Contains(s.err, "the anchors are not where -anchors says") {
+		t.Errorf("anchors that are not there: exit %d: %s %s", s.code, s.out, s.err)
+	}
 	s = execute(t, []string{"USERMGMT_AUDIT_KEYS=" + strings.Repeat("another-key", 4)}, "audit", "verify", url)
 	if s.code != exitWrong || !strings.Contains(s.out, "NOT valid: event 1 (aud_") || !strings.Contains(s.out, "needs the audit key") {
 		t.Errorf("exit %d: %s %s", s.code, s.out, s.err)

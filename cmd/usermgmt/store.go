@@ -10,7 +10,7 @@ import (
 	"github.com/usermgmt/usermgmt/store/sqlite"
 )
 
-var errNoDriver = errors.New("no driver serves the scheme of the database's URL: it must begin with sqlite")
+var errNoDriver = errors.New("no driver serves the scheme of the database's URL: it is written sqlite:<path>, such as sqlite:usermgmt.db")
 
 // openStore opens the store that a URL names, with the driver of its scheme. It
 // is made, and its schema brought up to date, as the server would.
