@@ -50,9 +50,11 @@ func Scope(scopes ...string) Option {
 func Conversation() Option { return Charge(metering.Conversations, 1) }
 
 // Charge counts each request against the user's and the key's limits of a meter,
-// one of Config.Meters: the estimate, at least 1, is reserved before the handler
-// runs, and a limit that does not admit it is 429 quota_exceeded. After the
-// handler it is settled with what ReportUsage said, or else with the estimate.
+// one of Config.Meters or a built-in one: the estimate, at least 1, is reserved
+// before the handler runs, and a limit that does not admit it is 429
+// quota_exceeded. Of metering.Credits it is micro-units, and a balance that does
+// not cover it is 402 insufficient_credits. After the handler it is settled with
+// what ReportUsage said, or else with the estimate.
 func Charge(meter string, estimate int64) Option {
 	return func(d *demands) { d.charges = append(d.charges, charge{meter, estimate}) }
 }
@@ -96,7 +98,7 @@ func (m *Manager) mustHave(d demands) {
 	for _, c := range d.charges {
 		declared := slices.Contains(m.cfg.Meters, Meter{Name: c.meter}) || slices.Contains([]string{metering.Conversations, metering.Credits}, c.meter)
 		if !declared || c.estimate < 1 {
-			panic(fmt.Sprintf("usermgmt: Protect charges %d of the meter %q; it must be at least 1 of one in Config.Meters", c.estimate, c.meter))
+			panic(fmt.Sprintf("usermgmt: Protect charges %d of the meter %q; it must be at least 1 of one in Config.Meters or built in", c.estimate, c.meter))
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 type NewAdmin struct {
 	Username    string
 	Email       string   // may be empty: then there is no address to sign in with
-	Permissions []string // of authn.Permissions; none means that he only signs in
+	Permissions []string // such as authn.PermissionUsers; none means that he only signs in
 	Password    string   // at least 15 characters; there is no default
 }
 

@@ -52,7 +52,7 @@ type Diff struct {
 // Change describes one mutation, for the audit trail, for the hook of the host
 // and for the caches. A Change without an Action means that nothing changed.
 type Change struct {
-	Action  string // from the list of actions, such as "user.update"
+	Action  string // what was done, such as "user.update"
 	Actor   Actor
 	Target  Target
 	Result  Result // empty means OK

@@ -20,7 +20,7 @@ const Password = "a quiet test phrase"
 // New returns a Manager that keeps its data in a folder of the test and is
 // closed when the test ends; an error of either fails the test. Passwords are
 // hashed at the lowest cost, and the rates are lifted. Each option may change
-// the Config first.
+// the Config first, whose DatabaseURL names the file already.
 func New(t testing.TB, options ...func(*usermgmt.Config)) *usermgmt.Manager {
 	t.Helper()
 	unhurried := usermgmt.Rate{PerSecond: 1e6, Burst: 1e6}
