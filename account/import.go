@@ -52,10 +52,8 @@ func (u *Users) named(ctx context.Context, username string) (store.User, error) 
 func sameUser(user store.User, in Registration) bool {
 	had, _ := ParseEmail(user.Email)
 	email, _ := ParseEmail(in.Email)
-	if had.Key != email.Key {
-		return false
-	}
-	if in.DisplayName != "" && in.DisplayName != user.DisplayName ||
+	if in.Email != "" && email.Key != had.Key ||
+		in.DisplayName != "" && in.DisplayName != user.DisplayName ||
 		in.TimeZone != "" && in.TimeZone != user.Zone.Name ||
 		in.Plan != "" && in.Plan != user.Plan {
 		return false

@@ -369,6 +369,10 @@ func TestImport(t *testing.T) {
 			}
 		}
 	}
+	named, err := w.importing(strings.NewReader(`{"username":"alice"}`)) // of whom the line says nothing else
+	if must(t, err); len(named) != 1 || !named[0].Exists {
+		t.Errorf("a line of a name: %+v", named)
+	}
 	w.login("alice")
 	w.call("POST", "/auth/login", "", `{"username":"carol","password":"`+password+`"}`).want(401, "invalid_credentials") // no password, no sign-in
 	schemes, err := w.store.PasswordSchemes(t.Context())
