@@ -150,6 +150,7 @@ func TestCase_RL_17_S5_RestoreOverHTTP(t *testing.T) {
 	w.call("DELETE", "/admin/users/"+alice.id, root, `{"reason":"left"}`).want(204, "")
 	bob := personOf(w.call("POST", "/auth/register", "", `{"username":"robert","email":"alice@example.com","password":"`+password+`"}`).want(201, ""))
 
+	w.call("GET", "/admin/deleted-users?q=ALI&sort=created_at", root, "").want(422, "validation_failed") // as a search of users
 	list := w.call("GET", "/admin/deleted-users?q=ALI", root, "").want(200, "").items()
 	path := "/admin/deleted-users/" + alice.id
 	if len(list) != 1 || list[0]["username"] != "alice" || w.call("GET", path, root, "").want(200, "").text("reason") != "left" {

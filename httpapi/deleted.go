@@ -15,7 +15,7 @@ func (a *API) deletedRoutes(r *router) {
 	handle(r, route{
 		method: "GET", path: "/deleted-users", id: "list-deleted-users", tag: "deleted-users", action: authz.ReadDeleted,
 		summary: "List deleted users who can come back, or are being purged", status: http.StatusOK,
-		list: &listing{sorts: byCreation, filters: []string{"q"}},
+		list: &listing{sorts: byCreation, filters: []string{"q"}, offered: deletedSorts},
 	}, a.listDeleted)
 	handle(r, route{
 		method: "GET", path: "/deleted-users/{id}", id: "get-deleted-user", tag: "deleted-users", action: authz.ReadDeleted,
@@ -55,12 +55,17 @@ func deletedUser(d store.DeletedUser) DeletedUser {
 	}
 }
 
-func (a *API) listDeleted(ctx context.Context, c *call, _ none) (List[DeletedUser], error) {
-	filter := store.DeletedUserFilter{Query: c.filters["q"]}
-	if filter.Query != "" {
-		c.page.Sort = "" // a search is in the order of names
+// deletedSorts are the orders of the list: a search is in that of names, and
+// offers none.
+func deletedSorts(c *call) []store.Sort {
+	if c.filters["q"] != "" {
+		return []store.Sort{""}
 	}
-	list, err := a.cfg.Users.ListDeleted(ctx, filter, c.page)
+	return byCreation
+}
+
+func (a *API) listDeleted(ctx context.Context, c *call, _ none) (List[DeletedUser], error) {
+	list, err := a.cfg.Users.ListDeleted(ctx, store.DeletedUserFilter{Query: c.filters["q"]}, c.page)
 	if err != nil {
 		return List[DeletedUser]{}, err
 	}
