@@ -34,11 +34,11 @@ in the folder ` + "`bench`" + `, a module of its own. What is compared was measu
 const auditTrail = `
 ## The audit trail
 
-Measured apart, on a machine of two processors that was busy with other things (load average 20), so that processor time says more than the rates:
+Measured apart, on two processors: verifying while nothing else ran, writing on a busy machine, where processor time says more:
 
-| what | processor time | on that machine | memory |
+| what | processor time | time | memory |
 |---|---|---|---|
-| verify 1,000,000 events | 9.2 s: 109,000 events a second of one processor | 62 s: 16,200 a second | 2.3 MiB alive at most, 2.2 MiB of it before; 8.8 MiB with what was not collected yet |
+| verify 1,000,000 events | 9.2 s | 12.1 s: 82,700 events a second | 0.9 MiB alive at most, 0.8 MiB of it before; 4.8 MiB with what was not collected yet |
 | write one event, among 64 in a transaction, without the chain → with it | 28 → 37 µs | 109 → 156 µs (medians of three) | |
 
 ` + "```" + `sh
