@@ -27,11 +27,29 @@ var migrations embed.FS
 type schema struct {
 	folder string // its migrations
 	page   int    // bytes; 0 is SQLite's own choice
+
+	logPages int // after how many the log is written back; 0 is SQLite's own choice
 }
 
 // messagePage has room for some messages of the usual size. Of pages of four
 // KiB one message takes several, and twice the time.
 const messagePage = 16 << 10
+
+// mainLogPages are 16 MiB, as many as those of messages get by SQLite's own choice
+// of 1,000 pages: counters of many users are on many pages, most of which are
+// written again before the log is written back. It is for disks that have room:
+// on a small one that is full, the log would have taken what writing it back needs.
+const (
+	mainLogPages = 4000
+	roomForLogs  = 1 << 30
+)
+
+func logPagesBeside(file string) int {
+	if roomBeside(file) < roomForLogs {
+		return 0
+	}
+	return mainLogPages
+}
 
 // Options are the settings of a Store. The zero value is right for most.
 type Options struct {
@@ -69,7 +87,7 @@ func Open(ctx context.Context, path string, opts *Options) (*Store, error) {
 }
 
 func open(ctx context.Context, path string, opts Options) (*Store, error) {
-	d, err := openDatabase(ctx, path, schema{folder: "migrations"}, opts)
+	d, err := openDatabase(ctx, path, schema{folder: "migrations", logPages: logPagesBeside(path)}, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +112,7 @@ func openDatabase(ctx context.Context, path string, holds schema, opts Options) 
 		return nil, refusal(err)
 	}
 	patience := max(opts.BusyTimeout, openPatience)
-	writes, err := openWriter(dsn(file, writeRules), patience)
+	writes, err := openWriter(dsn(file, writeRules), patience, holds.logPages)
 	if err != nil {
 		return nil, err
 	}

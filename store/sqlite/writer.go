@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -18,18 +19,19 @@ import (
 type writer struct {
 	pool     *sql.DB
 	patience time.Duration // with other processes
+	logPages int           // after how many the log is written back; 0 is SQLite's own choice
 
 	turn  chan struct{}        // filled by whoever uses what stands below
 	conn  *sql.Conn            // nil before the first use and after a fault
 	stmts map[string]*sql.Stmt // of conn
 }
 
-func openWriter(dsn string, patience time.Duration) (*writer, error) {
+func openWriter(dsn string, patience time.Duration, logPages int) (*writer, error) {
 	pool, err := openPool(dsn, 1)
 	if err != nil {
 		return nil, err
 	}
-	return &writer{pool: pool, patience: patience, turn: make(chan struct{}, 1)}, nil
+	return &writer{pool: pool, patience: patience, logPages: logPages, turn: make(chan struct{}, 1)}, nil
 }
 
 // transact runs fn in a transaction and commits when it returns nil. Whatever
@@ -130,13 +132,21 @@ func (w *writer) begin(ctx context.Context) error {
 	return err
 }
 
-func (w *writer) connect(ctx context.Context) (err error) {
+func (w *writer) connect(ctx context.Context) error {
 	if w.conn != nil {
 		return nil
 	}
-	w.conn, err = w.pool.Conn(ctx)
-	w.stmts = map[string]*sql.Stmt{}
-	return err
+	conn, err := w.pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	if w.logPages > 0 {
+		if _, err := conn.ExecContext(ctx, fmt.Sprintf("PRAGMA wal_autocheckpoint = %d", w.logPages)); err != nil {
+			return errors.Join(err, conn.Close())
+		}
+	}
+	w.conn, w.stmts = conn, map[string]*sql.Stmt{}
+	return nil
 }
 
 // rollback ends a transaction. SQLite may have ended it by itself, as it does
