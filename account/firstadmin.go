@@ -29,11 +29,12 @@ func (a *Admins) EnsureFirst(ctx context.Context, username, password string) (Fi
 	if exists, err := anyAdmin(ctx, a.cfg.Store); exists || err != nil {
 		return FirstAdmin{}, err
 	}
+	username = cmp.Or(username, firstUsername)
 	madeUp := password == ""
 	if madeUp {
-		password = rand.Text() // 26 characters, 130 bits
+		password = a.cfg.Policy.makeUp(username, rand.Text)
 	}
-	first, err := a.newOwner(ctx, cmp.Or(username, firstUsername), password)
+	first, err := a.newOwner(ctx, username, password)
 	if err != nil || !first.Made {
 		return FirstAdmin{}, err
 	}
@@ -41,6 +42,23 @@ func (a *Admins) EnsureFirst(ctx context.Context, username, password string) (Fi
 		first.Password = authn.Secret(password)
 	}
 	return first, nil
+}
+
+// makeUp returns a password that the policy allows, put together from random
+// texts. What is common is told by a filter that takes one text in some ten
+// thousands for a common password: then another one is drawn.
+func (p PasswordPolicy) makeUp(username string, draw func() string) (password string) {
+	for range 10 {
+		password = draw() // 26 characters, 130 bits
+		for len(password) < p.MinLength {
+			more := draw()
+			password += more[:min(len(more), p.MinLength-len(password))]
+		}
+		if p.Check(password, username, "") == nil {
+			break
+		}
+	}
+	return password
 }
 
 // newOwner makes an owner unless there is an admin by then.
