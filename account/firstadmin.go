@@ -22,8 +22,9 @@ type FirstAdmin struct {
 
 // EnsureFirst makes an admin, an owner, when there is none yet; of any number of
 // concurrent callers, in any number of processes, one makes it. Without a
-// username it is "admin", without a password one is made up at random and
-// returned this once: there is no default. A password that is given obeys the
+// username it is "admin", without a password one is made up at random, of 26
+// characters or as many as the policy asks for, and returned this once: there is
+// no default. A password that is given obeys the
 // rules for admins (ErrWeakPassword).
 func (a *Admins) EnsureFirst(ctx context.Context, username, password string) (FirstAdmin, error) {
 	if exists, err := anyAdmin(ctx, a.cfg.Store); exists || err != nil {

@@ -24,8 +24,9 @@ type RestoreChoice struct {
 //
 // An address that somebody else has meanwhile, or a user name of the choice that
 // is taken, is ErrRestoreConflict: the fields say which, and the caller chooses
-// others. An address of the choice counts as not verified. One who is being purged,
-// or was sealed under a key that is not among the encryption keys, is ErrConflict, and whoever was purged, is back already or never was is
+// others. An address of the choice counts as not verified. One who is being
+// purged, or was sealed under a key that is not among the encryption keys, is
+// ErrConflict, and whoever was purged, is back already or never was is
 // ErrNotFound. It needs a reason (ErrReasonRequired); what else breaks a rule is
 // ErrValidation.
 func (u *Users) Restore(ctx context.Context, actor store.Actor, id string, choice RestoreChoice, reason string) (store.User, error) {
